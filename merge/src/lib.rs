@@ -1,0 +1,1 @@
+//! Many sorted series streams into one.

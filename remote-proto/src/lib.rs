@@ -1,0 +1,1 @@
+//! Prometheus remote read and write on the wire.
