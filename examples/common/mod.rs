@@ -1,1 +1,5 @@
 //! What the programs share.
+
+pub mod duration;
+pub mod secret;
+pub mod yaml;
