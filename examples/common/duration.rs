@@ -100,8 +100,8 @@ impl fmt::Display for PromDuration {
         let mut rest = self.millis;
         for (name, length) in UNITS {
             // As Prometheus: 90d reads better than 12w6d, so years and weeks only when they are exact.
-            let exact_only = matches!(name, "y" | "w");
-            if rest >= length && !(exact_only && !rest.is_multiple_of(length)) {
+            let fits = !matches!(name, "y" | "w") || rest.is_multiple_of(length);
+            if fits && rest >= length {
                 write!(f, "{}{name}", rest / length)?;
                 rest %= length;
             }

@@ -146,7 +146,7 @@ fn sentence(error: &Error) -> String {
         Error::InvalidScalar { ty, .. } => format!("expected {}", shape(ty)),
         other => {
             // Displayed with its place, which the caller has already.
-            let text = other.render_with_formatter(&UserMessageFormatter::default());
+            let text = other.render_with_formatter(&UserMessageFormatter);
             match text.rfind(" at line ") {
                 Some(end) => text[..end].to_owned(),
                 None => text,
