@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use promha_examples::common::{http_client::HttpClientConfig, with_http_client_config, yaml};
-//!
+//! use promha_examples::common::{http_client::with_http_client_config, yaml};
 //! with_http_client_config! {
 //!     /// A server to read from.
 //!     #[derive(Debug, Clone)]
