@@ -5,8 +5,8 @@
 //! is declared through [`with_http_client_config!`], which lists all keys at one level:
 //!
 //! ```
-//! use promha_examples::common::{http_client::HttpClientConfig, with_http_client_config, yaml};
 //! use promha_examples::common::{http_client::with_http_client_config, yaml};
+//!
 //! with_http_client_config! {
 //!     /// A server to read from.
 //!     #[derive(Debug, Clone)]

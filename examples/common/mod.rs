@@ -3,6 +3,7 @@
 pub mod duration;
 pub mod file_stamp;
 pub mod http_client;
+pub mod logging;
 pub mod secret;
 pub mod tls;
 pub mod yaml;
