@@ -2,8 +2,10 @@
 
 pub mod duration;
 pub mod file_stamp;
+pub mod flags;
 pub mod http_client;
 pub mod logging;
+pub mod metrics;
 pub mod secret;
 pub mod tls;
 pub mod yaml;
