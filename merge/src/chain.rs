@@ -6,24 +6,28 @@ use std::ops::Range;
 use crate::order::OutOfOrder;
 use crate::tree::LoserTree;
 
-/// Merges the samples of one series from several sources by time, as an index machine over timestamp columns of the caller.
+/// Merges the samples of one series from several sources by time, as an index machine over timestamp columns
+/// of the caller.
 ///
-/// The machine never holds a column: each [`poll`](Self::poll) is shown the current ones and answers with a [`ChainStep`]. What
-/// the values are and how they get to the output is the caller's affair; a run of samples is named, not copied.
+/// The machine never holds a column: each [`poll`](Self::poll) is shown the current ones and answers with a
+/// [`ChainStep`]. What the values are and how they get to the output is the caller's affair; a run of samples
+/// is named, not copied.
 ///
-/// A source gives its samples in any number of columns, one after the other ([`supply`](Self::supply)), each used up before the
-/// next, and ends with [`exhaust`](Self::exhaust). Timestamps are milliseconds, and the rules are Prometheus' chain:
-/// - The output is the union of all timestamps, strictly increasing. Replicas whose scrapes are jittered interleave.
-/// - Of samples with equal timestamps the first counts: of several sources the one with the lowest index, in one source the
-///   one that stands first.
+/// A source gives its samples in any number of columns, one after the other ([`supply`](Self::supply)), each
+/// used up before the next, and ends with [`exhaust`](Self::exhaust). Timestamps are milliseconds, and the
+/// rules are Prometheus' chain:
+/// - The output is the union of all timestamps, strictly increasing. Replicas whose scrapes are jittered
+///   interleave.
+/// - Of samples with equal timestamps the first counts: of several sources the one with the lowest index, in
+///   one source the one that stands first.
 /// - A single source is handed through as it is, repeated timestamps included.
-/// - Timestamps of a source never decrease, neither within a column nor from one to the next, or it is an error. Each column is
-///   read once to verify that.
+/// - Timestamps of a source never decrease, neither within a column nor from one to the next, or it is an
+///   error. Each column is read once to verify that.
 ///
 /// # Cost
-/// Runs are found by galloping, `O(log n)` for a run of `n` samples. Each run and each skipped repetition costs at most
-/// `2 ceil(log2 k)` comparisons for `k` sources. Nothing is allocated when a machine is [`reset`](Self::reset) to no more sources
-/// than it had before.
+/// Runs are found by galloping, `O(log n)` for a run of `n` samples. Each run and each skipped repetition
+/// costs at most `2 ceil(log2 k)` comparisons for `k` sources. Nothing is allocated when a machine is
+/// [`reset`](Self::reset) to no more sources than it had before.
 ///
 /// ```
 /// use promha_merge::{Chain, ChainStep};
@@ -56,8 +60,8 @@ pub struct Chain {
 /// What a [`Chain`] wants its caller to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChainStep {
-    /// Every sample of the source's column has been handed out or skipped. Call [`Chain::supply`] or [`Chain::exhaust`], or the
-    /// next poll asks again.
+    /// Every sample of the source's column has been handed out or skipped. Call [`Chain::supply`] or
+    /// [`Chain::exhaust`], or the next poll asks again.
     Need(usize),
     /// The next samples of the output: these of the source's current column.
     Run {
@@ -73,7 +77,7 @@ pub enum ChainStep {
 #[derive(Debug, Clone)]
 struct Source {
     state: State,
-    /// The timestamp of the sample before `at`, or of the last one of the columns before.
+    /// The last timestamp of the newest column that was looked at: the next column may not begin before it.
     previous_ms: Option<i64>,
 }
 
@@ -83,7 +87,11 @@ enum State {
     /// There is a column that has not been looked at.
     Supplied,
     /// `column[at]` is the next sample, `head_ms` its timestamp.
-    Reading { at: usize, head_ms: i64, repeats: bool },
+    Reading {
+        at: usize,
+        head_ms: i64,
+        repeats: bool,
+    },
     Exhausted,
 }
 
@@ -105,16 +113,17 @@ impl Chain {
         self.last_ms = None;
     }
 
-    /// Says that an awaited source has a new column, to be read from its start. (An empty one is asked for again.)
+    /// Says that an awaited source has a new column, to be read from its start. (An empty one is asked for
+    /// again.)
     ///
-    /// All sources are awaited at the start, later the one that [`ChainStep::Need`] names. Of a source that is not awaited, or
-    /// does not exist, the call changes nothing.
+    /// All sources are awaited at the start, later the one that [`ChainStep::Need`] names. Of a source that
+    /// is not awaited, or does not exist, the call changes nothing.
     pub fn supply(&mut self, source: usize) {
         self.answer(source, State::Supplied);
     }
 
-    /// Says that an awaited source has no more columns. Of a source that is not awaited, or does not exist, the call changes
-    /// nothing.
+    /// Says that an awaited source has no more columns. Of a source that is not awaited, or does not exist,
+    /// the call changes nothing.
     pub fn exhaust(&mut self, source: usize) {
         self.answer(source, State::Exhausted);
     }
@@ -125,12 +134,12 @@ impl Chain {
         }
     }
 
-    /// What to do next. `columns(source)` is the current column of timestamps, in milliseconds, of a source that was supplied; it
-    /// must stay the same until the source is asked for again.
+    /// What to do next. `columns(source)` is the current column of timestamps, in milliseconds, of a source
+    /// that was supplied; it must stay the same until the source is asked for again.
     ///
     /// # Errors
-    /// [`OutOfOrder`] if a source's timestamps decrease, as soon as the column is looked at: nothing of that column came out. The
-    /// source is exhausted by that; the others can go on.
+    /// [`OutOfOrder`] if a source's timestamps decrease, as soon as the column is looked at: nothing of that
+    /// column came out. The source is exhausted by that; the others can go on.
     pub fn poll<'c>(&mut self, columns: impl Fn(usize) -> &'c [i64]) -> Result<ChainStep, OutOfOrder<i64>> {
         loop {
             if let Some(source) = self.open_columns(&columns)? {
@@ -139,7 +148,9 @@ impl Chain {
             self.tree.play(&self.changed, |a, b| before(&self.sources[a], &self.sources[b]));
             self.changed.clear();
             let winner = self.tree.winner();
-            let Some(&Source { state: State::Reading { at, head_ms, repeats }, .. }) = self.sources.get(winner) else {
+            let Some(&Source { state: State::Reading { at, head_ms, repeats }, .. }) =
+                self.sources.get(winner)
+            else {
                 return Ok(ChainStep::Done);
             };
             let column = columns(winner);
@@ -151,8 +162,8 @@ impl Chain {
                 self.advance(winner, column, at + 1);
                 continue;
             }
-            let mut end = match self.runner_up_ms() {
-                Some(bound_ms) => gallop(column, at + 1, bound_ms),
+            let mut end = match self.runner_up() {
+                Some(rival) => gallop(column, at + 1, |&at_ms| (at_ms, winner) < rival),
                 None => column.len(),
             };
             if repeats {
@@ -164,12 +175,20 @@ impl Chain {
         }
     }
 
-    /// Looks at the columns that came since the last time. The first source that still owes one is the answer.
-    fn open_columns<'c>(&mut self, columns: impl Fn(usize) -> &'c [i64]) -> Result<Option<usize>, OutOfOrder<i64>> {
+    /// Looks at the columns that came since the last time. The first source that still owes one is the
+    /// answer.
+    fn open_columns<'c>(
+        &mut self,
+        columns: impl Fn(usize) -> &'c [i64],
+    ) -> Result<Option<usize>, OutOfOrder<i64>> {
         for &source in &self.changed {
             let slot = &mut self.sources[source];
             if let State::Supplied = slot.state {
-                slot.open(columns(source)).map_err(|(previous, next)| OutOfOrder { source, previous, next })?;
+                slot.open(columns(source)).map_err(|(previous, next)| OutOfOrder {
+                    source,
+                    previous,
+                    next,
+                })?;
             }
         }
         Ok(self.changed.iter().copied().find(|&source| matches!(self.sources[source].state, State::Awaited)))
@@ -187,9 +206,12 @@ impl Chain {
         self.changed.push(winner);
     }
 
-    /// The smallest timestamp that any source but the winner has to offer.
-    fn runner_up_ms(&self) -> Option<i64> {
-        self.tree.beaten_by_winner().filter_map(|source| self.sources[source].head_ms()).min()
+    /// The next sample that any source but the winner has to offer: its timestamp and its source.
+    fn runner_up(&self) -> Option<(i64, usize)> {
+        self.tree
+            .beaten_by_winner()
+            .filter_map(|source| Some((self.sources[source].head_ms()?, source)))
+            .min()
     }
 }
 
@@ -203,7 +225,9 @@ impl Source {
         let strict = column.is_sorted_by(|a, b| a < b);
         let seam = self.previous_ms.map(|previous_ms| (previous_ms, first_ms));
         let inside = column.windows(2).map(|pair| (pair[0], pair[1])).filter(|_| !strict);
-        if let Some(disorder) = seam.into_iter().chain(inside).find(|(previous_ms, next_ms)| next_ms < previous_ms) {
+        if let Some(disorder) =
+            seam.into_iter().chain(inside).find(|(previous_ms, next_ms)| next_ms < previous_ms)
+        {
             self.state = State::Exhausted;
             return Err(disorder);
         }
@@ -228,21 +252,23 @@ fn before(a: &Source, b: &Source) -> Ordering {
     }
 }
 
-/// The first index from `start` on whose timestamp is not below `bound_ms`: steps of doubling length, then a binary search, so
-/// that the cost is logarithmic in the distance and not in what is left of the column.
-fn gallop(column: &[i64], start: usize, bound_ms: i64) -> usize {
+/// Where the timestamps from `start` on stop to be `inside`: steps of doubling length, then a binary search,
+/// so that the cost is logarithmic in the distance and not in what is left of the column.
+fn gallop(column: &[i64], start: usize, inside: impl Fn(&i64) -> bool) -> usize {
     let rest = &column[start..];
     let mut reach = 1;
-    while rest.get(reach - 1).is_some_and(|&at_ms| at_ms < bound_ms) {
+    while rest.get(reach - 1).is_some_and(&inside) {
         reach *= 2;
     }
-    let (known, window) = (reach / 2, &rest[reach / 2..rest.len().min(reach - 1)]);
-    start + known + window.partition_point(|&at_ms| at_ms < bound_ms)
+    let (known, unknown) = (reach / 2, reach - 1);
+    start + known + rest[known..unknown.min(rest.len())].partition_point(&inside)
 }
 
-/// Appends the union of the samples of several sources to `at_ms` and `values`: a [`Chain`] for what lies in memory.
+/// Appends the union of the samples of several sources to `at_ms` and `values`: a [`Chain`] for what lies in
+/// memory.
 ///
-/// A source is its timestamps in milliseconds and as many values. Values are moved by their bits, stale markers included.
+/// A source is its timestamps in milliseconds and as many values. Values are moved by their bits, stale
+/// markers included.
 ///
 /// # Errors
 /// [`OutOfOrder`] if the timestamps of a source decrease. Nothing has been appended then.

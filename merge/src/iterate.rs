@@ -6,21 +6,24 @@ use std::fmt;
 use crate::machine::{Merge, Step};
 use crate::order::OutOfOrder;
 
-/// Merges sorted sources into one sorted iterator of [`Merged`] items, equal ones in the order of their sources.
+/// Merges sorted sources into one sorted iterator of [`Merged`] items, equal ones in the order of their
+/// sources.
 ///
-/// Every item costs at most `ceil(log2 k) + 1` comparisons for `k` sources. A source is asked for its next item just before its
-/// current one is yielded, so one item of each source is held.
+/// Every item costs at most `ceil(log2 k) + 1` comparisons for `k` sources. A source is asked for its next
+/// item just before its current one is yielded, so one item of each source is held.
 ///
 /// # Errors
-/// An item that is not greater than its predecessor in the same source is yielded as [`OutOfOrder`] in the place of both. The
-/// source ends with that and the iterator goes on without it, unless the caller stops, as `collect::<Result<_, _>>` does.
+/// An item that is not greater than its predecessor in the same source is yielded as [`OutOfOrder`] in the
+/// place of both. The source ends with that and the iterator goes on without it, unless the caller stops, as
+/// `collect::<Result<_, _>>` does.
 ///
 /// ```
 /// use promha_merge::merge_by;
 ///
 /// let merged = merge_by([vec![1, 4], vec![1, 2]], |a, b| a.cmp(b));
-/// let merged: Vec<_> = merged.map(|item| item.map(|m| (m.item, m.source, m.repeats))).collect::<Result<_, _>>()?;
-/// assert_eq!(merged, [(1, 0, false), (1, 1, true), (2, 1, false), (4, 0, false)]);
+/// let merged: Result<Vec<_>, _> =
+///     merged.map(|item| item.map(|m| (m.item, m.source, m.repeats))).collect();
+/// assert_eq!(merged?, [(1, 0, false), (1, 1, true), (2, 1, false), (4, 0, false)]);
 /// # Ok::<(), promha_merge::OutOfOrder<i32>>(())
 /// ```
 pub fn merge_by<S, C>(sources: impl IntoIterator<Item = S>, compare: C) -> MergeBy<S::IntoIter, C>

@@ -1,12 +1,13 @@
 //! Label sets: their order, their text form, and an owned, reusable one.
 //!
-//! A label set is a list of name and value pairs, sorted by name, each name once. This crate trusts that; it compares what it is
-//! given.
+//! A label set is a list of name and value pairs, sorted by name, each name once. This crate trusts that; it
+//! compares what it is given.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-/// Prometheus' label order (`labels.Compare`): pair by pair, name before value, bytes as they are; a prefix comes first.
+/// Prometheus' label order (`labels.Compare`): pair by pair, name before value, bytes as they are; a prefix
+/// comes first.
 ///
 /// This is how slices of pairs compare in Rust too. `O(length)`.
 ///
@@ -21,11 +22,12 @@ pub fn compare(a: &[(&str, &str)], b: &[(&str, &str)]) -> Ordering {
     a.cmp(b)
 }
 
-/// Sorts series by their labels, for a source whose order is not [`compare`]'s. Series of equal labels keep their order.
+/// Sorts series by their labels, for a source whose order is not [`compare`]'s. Series of equal labels keep
+/// their order.
 ///
-/// A source loses its order, for instance, when a label is taken away from its series: `{a="1", replica="x"}` stands after
-/// `{a="1", b="2"}`, but `{a="1"}` belongs before it. Two series may also have become one; a [`Merge`](crate::Merge) reports them
-/// as out of order, because it cannot know which samples to keep.
+/// A source loses its order, for instance, when a label is taken away from its series: `{a="1", replica="x"}`
+/// stands after `{a="1", b="2"}`, but `{a="1"}` belongs before it. Two series may also have become one; a
+/// [`Merge`](crate::Merge) reports them as out of order, because it cannot know which samples to keep.
 ///
 /// `O(n log n)` comparisons for `n` series, no allocation when they are sorted already.
 ///
@@ -43,8 +45,8 @@ pub fn sort<T>(series: &mut [(&[(&str, &str)], T)]) {
 
 /// An owned label set: two allocations however many labels, both kept by [`assign`](Self::assign).
 ///
-/// It orders as [`compare`] does and prints as Prometheus prints label sets: values quoted as Go quotes strings, names quoted when
-/// they are not of the classic form `[a-zA-Z_][a-zA-Z0-9_]*`.
+/// It orders as [`compare`] does and prints as Prometheus prints label sets: values quoted as Go quotes
+/// strings, names quoted when they are not of the classic form `[a-zA-Z_][a-zA-Z0-9_]*`.
 ///
 /// ```
 /// use promha_merge::labels::Labels;
@@ -118,7 +120,11 @@ impl fmt::Display for Labels {
             if i > 0 {
                 f.write_str(", ")?;
             }
-            if is_classic_name(name) { f.write_str(name)? } else { write_quoted(name, f)? }
+            if is_classic_name(name) {
+                f.write_str(name)?
+            } else {
+                write_quoted(name, f)?
+            }
             f.write_str("=")?;
             write_quoted(value, f)?;
         }
@@ -156,8 +162,8 @@ fn write_quoted(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("\"")
 }
 
-/// Letters, marks, numbers, punctuation and symbols, as the standard library knows them: it escapes all else, and leaves marks
-/// alone unless they come first.
+/// Letters, marks, numbers, punctuation and symbols, as the standard library knows them: it escapes all else,
+/// and leaves marks alone unless they come first.
 fn is_printable(c: char) -> bool {
     let mut after_letter = String::from("a");
     after_letter.push(c);

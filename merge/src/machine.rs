@@ -8,18 +8,20 @@ use crate::tree::LoserTree;
 
 /// Merges sorted sources of keys `K` under the order `C`, as a state machine.
 ///
-/// Call [`poll`](Self::poll) in a loop and do what the [`Step`] says. The machine never calls back, so the caller is free to
-/// await, block or stop between two calls; dropping it is how a merge is abandoned.
+/// Call [`poll`](Self::poll) in a loop and do what the [`Step`] says. The machine never calls back, so the
+/// caller is free to await, block or stop between two calls; dropping it is how a merge is abandoned.
 ///
-/// All sources that [`needed`](Self::needed) lists are wanted at the same time: at the start these are all sources, later the
-/// members of the last group. A caller may fetch them at once and supply them in any order; `poll` names the lowest that is
-/// still missing and does not go on without it.
+/// All sources that [`needed`](Self::needed) lists are wanted at the same time: at the start these are all
+/// sources, later the members of the last group. A caller may fetch them at once and supply them in any
+/// order; `poll` names the lowest that is still missing and does not go on without it.
 ///
-/// Of the payload that belongs to a key the machine knows nothing: keep it beside the source, or make it part of `K`.
+/// Of the payload that belongs to a key the machine knows nothing: keep it beside the source, or make it part
+/// of `K`.
 ///
 /// # Cost
-/// With `k` sources a key costs at most `ceil(log2 k)` comparisons to merge, and one more against its predecessor to verify the
-/// order of the source. Finding the members of a group costs none. Memory is one key a source; nothing is allocated after `new`.
+/// With `k` sources a key costs at most `ceil(log2 k)` comparisons to merge, and one more against its
+/// predecessor to verify the order of the source. Finding the members of a group costs none. Memory is one
+/// key a source; nothing is allocated after `new`.
 ///
 /// ```
 /// use promha_merge::{Merge, Step};
@@ -55,7 +57,8 @@ pub struct Merge<K, C> {
 
 #[derive(Debug)]
 enum Source<K> {
-    /// The next key is wanted. The previous one is kept: it is the group's key while the caller looks at the group.
+    /// The next key is wanted. The previous one is kept: it is the group's key while the caller looks at the
+    /// group.
     Awaited {
         previous: Option<K>,
     },
@@ -66,17 +69,19 @@ enum Source<K> {
 /// What a [`Merge`] wants its caller to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// Fetch the next key of this source, then call [`Merge::supply`] or [`Merge::exhaust`]. Asked again until that happens.
+    /// Fetch the next key of this source, then call [`Merge::supply`] or [`Merge::exhaust`]. Asked again
+    /// until that happens.
     Need(usize),
-    /// These sources, ascending, share the smallest key that is left: [`Merge::key`] of any of them gives it. Their next keys are
-    /// needed from now on.
+    /// These sources, ascending, share the smallest key that is left: [`Merge::key`] of any of them gives it.
+    /// Their next keys are needed from now on.
     Tied(&'a [usize]),
     /// All sources are exhausted. Every later poll says so again.
     Done,
 }
 
 impl<K, C: Fn(&K, &K) -> Ordering> Merge<K, C> {
-    /// A merge of that many sources, named `0..sources`. `compare` must be a total order, or the output has none.
+    /// A merge of that many sources, named `0..sources`. `compare` must be a total order, or the output has
+    /// none.
     pub fn new(sources: usize, compare: C) -> Self {
         let mut tree = LoserTree::default();
         tree.reset(sources);
@@ -89,7 +94,8 @@ impl<K, C: Fn(&K, &K) -> Ordering> Merge<K, C> {
         }
     }
 
-    /// What to do next. Asking twice without doing it gives the same answer, except that a group is handed out once.
+    /// What to do next. Asking twice without doing it gives the same answer, except that a group is handed
+    /// out once.
     ///
     /// `O(g log k)` for a group of `g` sources.
     pub fn poll(&mut self) -> Step<'_> {
@@ -103,13 +109,15 @@ impl<K, C: Fn(&K, &K) -> Ordering> Merge<K, C> {
         if self.changed.is_empty() { Step::Done } else { Step::Tied(&self.changed) }
     }
 
-    /// Gives the next key of a source that is needed, and takes back the one before it (none the first time) to be reused.
+    /// Gives the next key of a source that is needed, and takes back the one before it (none the first time)
+    /// to be reused.
     ///
-    /// A source that is not needed is left as it is: the key it has must come out first. `key` itself is handed back then.
-    /// The same happens with a source that does not exist.
+    /// A source that is not needed is left as it is: the key it has must come out first. `key` itself is
+    /// handed back then. The same happens with a source that does not exist.
     ///
     /// # Errors
-    /// [`OutOfOrder`] if `key` is not greater than the one before it. The source is exhausted by that; the merge can go on.
+    /// [`OutOfOrder`] if `key` is not greater than the one before it. The source is exhausted by that; the
+    /// merge can go on.
     pub fn supply(&mut self, source: usize, key: K) -> Result<Option<K>, OutOfOrder<K>> {
         let Some(slot @ Source::Awaited { .. }) = self.sources.get_mut(source) else {
             return Ok(Some(key));
@@ -141,7 +149,8 @@ impl<K, C: Fn(&K, &K) -> Ordering> Merge<K, C> {
 impl<K, C> Merge<K, C> {
     /// Says that a source that is needed has no more keys, and takes back its last one.
     ///
-    /// A source that is not needed is left as it is (the key it has must come out first), as is one that does not exist.
+    /// A source that is not needed is left as it is (the key it has must come out first), as is one that does
+    /// not exist.
     pub fn exhaust(&mut self, source: usize) -> Option<K> {
         let slot @ Source::Awaited { .. } = self.sources.get_mut(source)? else { return None };
         let previous = slot.take_previous();
@@ -149,7 +158,8 @@ impl<K, C> Merge<K, C> {
         previous
     }
 
-    /// The current key of a source: of a member of the last group the group's key, until the next one is supplied.
+    /// The current key of a source: of a member of the last group the group's key, until the next one is
+    /// supplied.
     ///
     /// `None` before the first key and after the last.
     pub fn key(&self, source: usize) -> Option<&K> {
@@ -198,7 +208,8 @@ impl<K> Source<K> {
         }
     }
 
-    /// Keeps the key for the caller to look at and wants the next one. False if there is none and never will be.
+    /// Keeps the key for the caller to look at and wants the next one. False if there is none and never will
+    /// be.
     fn await_next(&mut self) -> bool {
         match std::mem::replace(self, Self::Exhausted) {
             Self::Ready(key) => {
@@ -215,6 +226,9 @@ impl<K> Source<K> {
 
 impl<K: fmt::Debug, C> fmt::Debug for Merge<K, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Merge").field("sources", &self.sources).field("changed", &self.changed).finish_non_exhaustive()
+        f.debug_struct("Merge")
+            .field("sources", &self.sources)
+            .field("changed", &self.changed)
+            .finish_non_exhaustive()
     }
 }

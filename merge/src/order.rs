@@ -4,8 +4,9 @@ use std::fmt;
 
 /// A source whose keys do not increase as they must.
 ///
-/// Every merging type drops the source that it reports (as if it had been exhausted) and stays usable: what came out before is
-/// valid, and what the other sources hold still comes. A strict caller stops here, a lenient one reports the source and goes on.
+/// Every merging type drops the source that it reports (as if it had been exhausted) and stays usable: what
+/// came out before is valid, and what the other sources hold still comes. A strict caller stops here, a
+/// lenient one reports the source and goes on.
 ///
 /// ```
 /// let error = promha_merge::OutOfOrder { source: 1, previous: "b", next: "a" };

@@ -11,8 +11,8 @@ type Pairs<'l> = &'l [(&'l str, &'l str)];
 
 /// Merges streams of series, each sorted by [`labels::compare`], into one that has every label set once.
 ///
-/// A series is its labels and whatever belongs to them. Label sets are equal when all their bytes are, never by a hash alone. A
-/// source that is not sorted can be brought into order with [`labels::sort`] first.
+/// A series is its labels and whatever belongs to them. Label sets are equal when all their bytes are, never
+/// by a hash alone. A source that is not sorted can be brought into order with [`labels::sort`] first.
 ///
 /// ```
 /// use promha_merge::merge_series;
@@ -56,7 +56,8 @@ pub struct MergeSeries<'l, I, T> {
 pub struct Series<'m, 'l, T> {
     /// The labels.
     pub labels: &'l [(&'l str, &'l str)],
-    /// Each source that has the label set, ascending, with what it gave. Reused for the next series; `drain(..)` takes it.
+    /// Each source that has the label set, ascending, with what it gave. Reused for the next series;
+    /// `drain(..)` takes it.
     pub holders: &'m mut Vec<(usize, T)>,
 }
 
@@ -64,8 +65,8 @@ impl<'l, I: Iterator<Item = (Pairs<'l>, T)>, T> MergeSeries<'l, I, T> {
     /// The series with the smallest labels that are left, or `None` at the end.
     ///
     /// # Errors
-    /// [`OutOfOrder`] naming both label sets, if a source has a series whose labels are not greater than those before it. The
-    /// source ends with that, the series of the others can still be had: stop or go on.
+    /// [`OutOfOrder`] naming both label sets, if a source has a series whose labels are not greater than
+    /// those before it. The source ends with that, the series of the others can still be had: stop or go on.
     pub fn next_series(&mut self) -> Result<Option<Series<'_, 'l, T>>, OutOfOrder<Labels>> {
         self.holders.clear();
         loop {

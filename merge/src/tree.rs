@@ -1,9 +1,11 @@
-//! The loser tree: who is smallest, who equals it, who comes next. It knows sources by their index and never sees a key.
+//! The loser tree: who is smallest, who equals it, who comes next. It knows sources by their index and never
+//! sees a key.
 //!
-//! Source `s` of `k` sits at leaf `k + s` of a tree whose node `n` has the children `2n` and `2n + 1`; node 1 is the root, and no
-//! leaf is deeper than `ceil(log2 k)`. A node keeps the loser of the duel fought there, the winner moves up. A new key therefore
-//! meets only the losers on the way from its leaf to the root: one comparison a level, where a heap needs two.
-//! (Knuth, The Art of Computer Programming, volume 3, section 5.4.1.)
+//! Source `s` of `k` sits at leaf `k + s` of a tree whose node `n` has the children `2n` and `2n + 1`; node 1
+//! is the root, and no leaf is deeper than `ceil(log2 k)`. A node keeps the loser of the duel fought there,
+//! the winner moves up. A new key therefore meets only the losers on the way from its leaf to the root: one
+//! comparison a level, where a heap needs two. (Knuth, The Art of Computer Programming, volume 3, section
+//! 5.4.1.)
 
 use std::cmp::Ordering;
 
@@ -44,8 +46,9 @@ impl LoserTree {
         self.winner
     }
 
-    /// Plays the sources whose keys changed. They must be all sources (the first time), or the winner and every source tied with
-    /// it: then each node on their way up holds either the best of the untouched side, or two changed sides meet in it.
+    /// Plays the sources whose keys changed. They must be all sources (the first time), or the winner and
+    /// every source tied with it: then each node on their way up holds either the best of the untouched side,
+    /// or two changed sides meet in it.
     ///
     /// `duel(a, b)` orders two sources by key. On a tie the lower index wins.
     pub(crate) fn play(&mut self, changed: &[usize], mut duel: impl FnMut(usize, usize) -> Ordering) {
@@ -91,7 +94,8 @@ impl LoserTree {
         self.winner = rising;
     }
 
-    /// Replaces `group` by the winner and every source that equals it, ascending. No key is compared: the duels have noted ties.
+    /// Replaces `group` by the winner and every source that equals it, ascending. No key is compared: the
+    /// duels have noted ties.
     pub(crate) fn tied_with_winner(&self, group: &mut Vec<usize>) {
         group.clear();
         self.collect_tied(self.winner, 0, group);
@@ -110,9 +114,11 @@ impl LoserTree {
         }
     }
 
-    /// The sources that lost directly against the winner, at most `ceil(log2 k)`: the best of them is second best of all.
+    /// The sources that lost directly against the winner, at most `ceil(log2 k)`: the best of them is second
+    /// best of all.
     pub(crate) fn beaten_by_winner(&self) -> impl Iterator<Item = usize> {
         let parent = |at: usize| (at > 1).then_some(at / 2);
-        std::iter::successors(parent(self.sources + self.winner), move |&at| parent(at)).map(|at| self.nodes[at].loser)
+        std::iter::successors(parent(self.sources + self.winner), move |&at| parent(at))
+            .map(|at| self.nodes[at].loser)
     }
 }
