@@ -1,1 +1,11 @@
 //! What the programs share.
+
+pub mod duration;
+pub mod file_stamp;
+pub mod http_client;
+pub mod secret;
+pub mod tls;
+pub mod yaml;
+
+#[cfg(test)]
+mod testing;
