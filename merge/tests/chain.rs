@@ -114,8 +114,9 @@ proptest! {
     fn float_columns_are_appended(sources in vec(columns(), 0..5)) {
         let flat: Vec<Vec<i64>> = sources.iter().map(|columns| columns.concat()).collect();
         let value = |source: usize, i: usize| (source * 1000 + i) as f64;
+        let numbered = flat.iter().enumerate();
         let values: Vec<Vec<f64>> =
-            flat.iter().enumerate().map(|(s, at_ms)| (0..at_ms.len()).map(|i| value(s, i)).collect()).collect();
+            numbered.map(|(s, at_ms)| (0..at_ms.len()).map(|i| value(s, i)).collect()).collect();
         let columns: Vec<(&[i64], &[f64])> =
             flat.iter().zip(&values).map(|(at_ms, values)| (&at_ms[..], &values[..])).collect();
         let (mut at_ms, mut merged) = (vec![-1], vec![-1.0]);
@@ -136,8 +137,8 @@ proptest! {
         step_back_ms in 1..10i64,
     ) {
         let spoilt = spoilt.index(sources.len());
+        sources[spoilt].push(vec![100]);
         let flat = sources[spoilt].concat();
-        prop_assume!(!flat.is_empty());
         let place = place.index(flat.len());
         let wrong_ms = flat[place] - step_back_ms;
         let (column, index) = locate(&sources[spoilt], place);

@@ -72,7 +72,10 @@ proptest! {
     /// As an async caller does that fetches all it can at once: what is needed is supplied in any order,
     /// between polls or not.
     #[test]
-    fn the_order_of_supply_does_not_matter(sources in sorted_sources(), mut picks in vec(any::<prop::sample::Index>(), 1..50)) {
+    fn the_order_of_supply_does_not_matter(
+        sources in sorted_sources(),
+        mut picks in vec(any::<prop::sample::Index>(), 1..50),
+    ) {
         let mut cursors: Vec<_> = sources.iter().map(|keys| keys.iter().copied()).collect();
         let mut merge = Merge::new(sources.len(), u16::cmp);
         let mut groups = Vec::new();
@@ -88,7 +91,7 @@ proptest! {
                 continue;
             }
             match merge.poll() {
-                Step::Need(source) => prop_assert!(false, "source {} is not in the list of needed ones", source),
+                Step::Need(source) => prop_assert!(false, "source {} is not listed as needed", source),
                 Step::Tied(group) => {
                     let group = group.to_vec();
                     groups.push((*merge.key(group[0]).unwrap(), group));

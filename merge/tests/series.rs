@@ -46,14 +46,17 @@ proptest! {
     /// Every label set comes once, in order, with exactly the sources that have it.
     #[test]
     fn series_are_those_of_a_sorted_list(sources in vec(vec(label_set(), 0..12), 0..6)) {
-        let mut sources: Vec<Vec<_>> = sources.iter().map(|sets| sets.iter().map(|set| borrowed(set)).collect()).collect();
+        let mut sources: Vec<Vec<_>> =
+            sources.iter().map(|sets| sets.iter().map(|set| borrowed(set)).collect()).collect();
         for sets in &mut sources {
             sets.sort();
             sets.dedup();
         }
         let mut expected: Vec<(Pairs<'_>, Vec<(usize, usize)>)> = Vec::new();
-        let mut all: Vec<_> =
-            sources.iter().enumerate().flat_map(|(s, sets)| sets.iter().enumerate().map(move |(i, set)| (set.as_slice(), (s, i)))).collect();
+        let mut all: Vec<(Pairs<'_>, (usize, usize))> = Vec::new();
+        for (s, sets) in sources.iter().enumerate() {
+            all.extend(sets.iter().enumerate().map(|(i, set)| (&set[..], (s, i))));
+        }
         all.sort_by(|a, b| twin(a.0, b.0));
         for (set, holder) in all {
             match expected.last_mut() {
