@@ -4,6 +4,7 @@ pub mod duration;
 pub mod file_stamp;
 pub mod http_client;
 pub mod secret;
+pub mod selector;
 pub mod tls;
 pub mod yaml;
 

@@ -27,7 +27,7 @@ use super::topology::{Group, Topology};
 use super::upstream::{Origin, Upstream};
 use crate::common::duration::PromDuration;
 use crate::common::yaml::{self, ConfigError, Spanned};
-use crate::with_http_client_config;
+use crate::common::http_client::with_http_client_config;
 
 /// Prometheus' own `remote_timeout` for reads.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -190,5 +190,61 @@ impl Names<'_> {
             return Err(ConfigError::spanned(self.file, name, message));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::registry::Registry;
+
+    fn topology(text: &str) -> Result<Topology, String> {
+        let metrics = Metrics::register(&mut Registry::default());
+        let config = yaml::parse(text, "gateway.yml").map_err(|error| error.to_string())?;
+        build(config, "gateway.yml", None, &metrics).map_err(|error| error.to_string())
+    }
+
+    const GOOD: &str = r#"
+partial_response: false
+groups:
+  - name: dc1
+    replica_labels: [replica]
+    external_labels: { zone: eu }
+    upstreams:
+      - { name: a, url: "http://127.0.0.1:9091/api/v1/read", timeout: 30s }
+      - { name: b, url: "http://127.0.0.1:9092/api/v1/read", headers: { X-Scope-OrgID: t }, sort: true }
+"#;
+
+    #[test]
+    fn a_good_file_is_what_it_says() {
+        let topology = topology(GOOD).unwrap();
+        let [group] = topology.groups.as_slice() else { panic!("{topology:?}") };
+        assert!(!topology.partial_response);
+        assert_eq!(group.relabel, Relabel::new(vec!["replica".to_owned()], [("zone".to_owned(), "eu".to_owned())]));
+        let [a, b] = group.upstreams.as_slice() else { panic!("{group:?}") };
+        assert_eq!((a.name.as_str(), a.timeout, a.sort), ("a", Duration::from_secs(30), false));
+        assert_eq!((b.name.as_str(), b.timeout, b.sort), ("b", DEFAULT_TIMEOUT, true));
+    }
+
+    #[test]
+    fn mistakes_are_found_with_their_line() {
+        for (from, to, want) in [
+            ("url: \"http://127.0.0.1:9091/api/v1/read\"", "urll: x", "gateway.yml:8:20: unknown key \"urll\""),
+            ("name: b", "name: a", "gateway.yml:9:17: there are two upstreams \"a\""),
+            ("name: dc1", "name: \"d c\"", "gateway.yml:4:11: \"d c\" cannot name a group"),
+            ("http://127.0.0.1:9092/api/v1/read", "127.0.0.1:9092", "gateway.yml:9:25: \"127.0.0.1:9092\" is not an http"),
+            ("timeout: 30s", "timeout: 0", "gateway.yml:8:71: timeout is 0"),
+            ("timeout: 30s", "timeout: 30", "gateway.yml:8:71: \"30\" is not a duration"),
+            ("zone: eu", "replica: a", "gateway.yml:6:33: \"replica\" is a replica label too"),
+            ("[replica]", "[__name__]", "gateway.yml:5:22: \"__name__\" cannot be a replica label"),
+            ("sort: true", "basic_auth: {}, bearer_token: t", "gateway.yml:9:"),
+            (&GOOD[GOOD.find("groups").unwrap()..], "groups: []", "gateway.yml:3:9: no groups"),
+            (&GOOD[GOOD.find("groups").unwrap()..], "group: []", "gateway.yml:3:1: unknown key \"group\""),
+            (&GOOD[GOOD.find("upstreams:").unwrap()..], "upstreams: []", "gateway.yml:7:16: group \"dc1\" has no upstreams"),
+        ] {
+            let text = GOOD.replacen(from, to, 1);
+            let error = topology(&text).unwrap_err();
+            assert!(error.starts_with(want), "{error}\nshould begin with {want}");
+        }
     }
 }

@@ -42,7 +42,7 @@ struct Stored {
 pub fn replicas(
     metrics: &Metrics,
     instance: &str,
-    exposition: impl Fn() -> String + Clone + Send + 'static,
+    exposition: Arc<dyn Fn() -> String + Send + Sync>,
 ) -> (Topology, impl Future<Output = ()> + Send + use<>) {
     let instance = instance.to_owned();
     let samplers = ["a", "b"].map(|replica| Arc::new(Sampler::new(replica)));

@@ -68,3 +68,53 @@ impl Group {
         Ok(Some(GroupQuery { query, replica_matchers, relabel: self.relabel.clone() }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::common::selector;
+
+    fn asked(selector: &str) -> Option<GroupQuery> {
+        let relabel = Relabel::new(vec!["replica".to_owned()], [("zone".to_owned(), "eu".to_owned())]);
+        let group = Group { name: "dc1".to_owned(), relabel, upstreams: Vec::new() };
+        let matchers = selector::parse(selector).unwrap();
+        group.asked(&Query { matchers, ..Query::default() }).unwrap()
+    }
+
+    fn forwarded(selector: &str) -> Vec<LabelMatcher> {
+        asked(selector).unwrap().query.matchers
+    }
+
+    #[test]
+    fn external_labels_are_decided_here() {
+        for contradicting in ["up{zone=\"us\"}", "up{zone!=\"eu\"}", "up{zone=~\"us|uk\"}", "up{zone=\"\"}", "up{zone!~\"e.\"}"] {
+            assert!(asked(contradicting).is_none(), "{contradicting}");
+        }
+        for fitting in ["up{zone=\"eu\"}", "up{zone!=\"us\"}", "up{zone=~\"e.\"}", "up{zone=~\".+\"}"] {
+            assert_eq!(forwarded(fitting), forwarded("up"), "{fitting}");
+        }
+    }
+
+    #[test]
+    fn matchers_on_replica_labels_select_replicas() {
+        assert_eq!(forwarded("up{replica=\"a\"}"), selector::parse("up{replica=\"a\"}").unwrap());
+        assert!(asked("up{replica=\"a\"}").unwrap().replica_matchers.is_none());
+        for (selector, a, b) in [
+            ("up{replica!=\"a\"}", false, true),
+            ("up{replica=~\"a|b\"}", true, true),
+            ("up{replica!~\"b\"}", true, false),
+            ("up{replica=\"\"}", false, false),
+        ] {
+            let asked = asked(selector).unwrap();
+            assert_eq!(asked.query.matchers, forwarded("up"), "{selector}");
+            let matchers = asked.replica_matchers.unwrap();
+            let matches = ["a", "b"].map(|replica| matchers.matches(&[("__name__", "up"), ("replica", replica)]));
+            assert_eq!(matches, [a, b], "{selector}");
+        }
+    }
+
+    #[test]
+    fn a_query_that_is_decided_here_alone_still_selects_everything() {
+        assert_eq!(forwarded("{zone=\"eu\"}"), selector::parse("{__name__=~\".+\"}").unwrap());
+    }
+}
