@@ -37,7 +37,7 @@ use super::secret::Secret;
 use super::tls::TlsVersion;
 use super::yaml::{ConfigError, Spanned};
 
-pub use client::{CredentialsError, HttpClient};
+pub use client::{CredentialsError, HttpClient, causes};
 
 /// The keys of Prometheus' `http_config`.
 ///

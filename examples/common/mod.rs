@@ -7,6 +7,7 @@ pub mod http_client;
 pub mod logging;
 pub mod metrics;
 pub mod secret;
+pub mod selector;
 pub mod tls;
 pub mod yaml;
 

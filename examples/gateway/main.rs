@@ -1,2 +1,1 @@
-//! The gateway.
-fn main() {}
+//! The gateway program: see `promha_examples::gateway`.

@@ -1,0 +1,124 @@
+//! Series as a person, a spreadsheet or a program wants them.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::Output;
+
+/// Prints series as they come. A series may come in several pieces, one right after the other.
+#[derive(Debug)]
+pub(super) struct Printer<W: Write> {
+    output: Output,
+    out: W,
+    /// The series that is being printed.
+    labels: Vec<(String, String)>,
+    /// Its samples, where it can only be printed as a whole.
+    samples: Vec<(i64, f64)>,
+    begun: bool,
+}
+
+impl<W: Write> Printer<W> {
+    pub(super) fn new(output: Output, out: W) -> Self {
+        Self { output, out, labels: Vec::new(), samples: Vec::new(), begun: false }
+    }
+
+    /// Prints a piece of a series; returns whether it is the first piece.
+    pub(super) fn series(&mut self, labels: &[(&str, &str)], samples: &[(i64, f64)]) -> io::Result<bool> {
+        let same = self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).eq(labels.iter().copied());
+        let begins = !self.begun || !same;
+        if begins {
+            self.end_series()?;
+            if !self.begun && self.output == Output::Csv {
+                self.out.write_all(b"series,timestamp_ms,value\n")?;
+            }
+            self.begun = true;
+            self.labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            if self.output == Output::Table {
+                writeln!(self.out, "{}", metric_text(labels))?;
+            }
+        }
+        match self.output {
+            Output::Table => {
+                for &(t_ms, value) in samples {
+                    writeln!(self.out, "  {}  {value}", time_text(t_ms))?;
+                }
+            }
+            Output::Csv => {
+                let series = metric_text(labels).replace('"', "\"\"");
+                for &(t_ms, value) in samples {
+                    writeln!(self.out, "\"{series}\",{t_ms},{value}")?;
+                }
+            }
+            Output::Json => self.samples.extend_from_slice(samples),
+        }
+        Ok(begins)
+    }
+
+    /// Prints what is left.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.end_series()?;
+        self.out.flush()
+    }
+
+    fn end_series(&mut self) -> io::Result<()> {
+        if self.output != Output::Json || !self.begun {
+            return Ok(());
+        }
+        let labels = self.labels.drain(..).map(|(name, value)| (name, Value::from(value)));
+        let metric: Map<String, Value> = labels.collect();
+        let (timestamps, values): (Vec<_>, Vec<_>) = self.samples.drain(..).unzip();
+        writeln!(self.out, "{}", json!({ "metric": metric, "values": values, "timestamps": timestamps }))
+    }
+}
+
+/// The series as PromQL writes it.
+fn metric_text(labels: &[(&str, &str)]) -> String {
+    let name = labels.iter().find(|(name, _)| *name == "__name__").map_or("", |(_, value)| value);
+    let pairs = labels.iter().filter(|(name, _)| *name != "__name__").map(|(name, value)| format!("{name}={value:?}"));
+    format!("{name}{{{}}}", pairs.collect::<Vec<_>>().join(", "))
+}
+
+fn time_text(t_ms: i64) -> String {
+    match Timestamp::from_millisecond(t_ms) {
+        Ok(time) => format!("{time:.3}"),
+        Err(_) => t_ms.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LABELS: &[(&str, &str)] = &[("__name__", "up"), ("job", "a\"b")];
+
+    fn printed(output: Output) -> String {
+        let mut out = Vec::new();
+        let mut printer = Printer::new(output, &mut out);
+        assert!(printer.series(LABELS, &[(1_000, 1.0)]).unwrap());
+        assert!(!printer.series(LABELS, &[(2_500, f64::NAN)]).unwrap(), "the same series goes on");
+        assert!(printer.series(&[("job", "b")], &[(0, 0.5)]).unwrap());
+        printer.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_series_in_pieces_is_printed_as_one() {
+        assert_eq!(
+            printed(Output::Table),
+            "up{job=\"a\\\"b\"}\n  1970-01-01T00:00:01.000Z  1\n  1970-01-01T00:00:02.500Z  NaN\n\
+             {job=\"b\"}\n  1970-01-01T00:00:00.000Z  0.5\n"
+        );
+        assert_eq!(
+            printed(Output::Csv),
+            "series,timestamp_ms,value\n\"up{job=\"\"a\\\"\"b\"\"}\",1000,1\n\"up{job=\"\"a\\\"\"b\"\"}\",2500,NaN\n\
+             \"{job=\"\"b\"\"}\",0,0.5\n"
+        );
+        assert_eq!(
+            printed(Output::Json),
+            "{\"metric\":{\"__name__\":\"up\",\"job\":\"a\\\"b\"},\"timestamps\":[1000,2500],\"values\":[1.0,null]}\n\
+             {\"metric\":{\"job\":\"b\"},\"timestamps\":[0],\"values\":[0.5]}\n"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! The gateway: one address that reads replicas as one, each series once and each sample once.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`config`] | the configuration file, strictly |
+//! | [`topology`] | groups of upstreams, and what of a query each is asked |
+//! | [`upstream`] | one upstream's answer, as parts of series |
+//! | [`labels`] | label sets, what relabelling does to them, and the order they leave in |
+//! | [`merged`] | all answers as one stream of series |
+//! | [`chunks`] | one series' chunks from several answers as one sequence |
+//! | [`answer`] | the two shapes in which series leave |
+//! | [`read`] | `POST /api/v1/read` |
+//! | [`embedded`] | what is read while nothing is configured |
+//! | [`page`] | the page at `/` |
+//! | [`client`] | `gateway read` |
+
+pub mod answer;
+pub mod chunks;
+pub mod client;
+pub mod config;
+pub mod embedded;
+pub mod error;
+pub mod labels;
+pub mod merged;
+pub mod metrics;
+pub mod page;
+pub mod read;
+pub mod sampled;
+pub mod series;
+pub mod topology;
+pub mod upstream;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{any, get};
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use metrics::Metrics;
+use topology::Topology;
+
+/// What one read, and all of them together, may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest request, as sent and as decompressed.
+    pub request_bytes: usize,
+    /// Most samples of a sampled answer, which has to be held whole.
+    pub samples: usize,
+    /// Reads at a time; further ones wait.
+    pub concurrent_reads: usize,
+    /// How long a client may take nothing of its answer.
+    pub client_stall: Duration,
+}
+
+impl Default for Limits {
+    /// Prometheus' own, and two minutes for a stalled client.
+    fn default() -> Self {
+        Self {
+            request_bytes: 32 << 20,
+            samples: 50_000_000,
+            concurrent_reads: 10,
+            client_stall: Duration::from_secs(120),
+        }
+    }
+}
+
+/// The running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    topology: RwLock<Arc<Topology>>,
+    metrics: Metrics,
+    limits: Limits,
+    reads: Arc<Semaphore>,
+    /// Whether it runs without a configuration, on samplers of its own.
+    embedded: bool,
+}
+
+/// A place among the concurrent reads, given back when dropped.
+#[derive(Debug)]
+pub struct Admission {
+    _permit: Option<OwnedSemaphorePermit>,
+    in_flight: Gauge,
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.in_flight.dec();
+    }
+}
+
+impl Gateway {
+    /// A gateway that reads from `topology`; `embedded` says that nobody has configured that.
+    pub fn new(topology: Topology, metrics: Metrics, limits: Limits, embedded: bool) -> Self {
+        let reads = Arc::new(Semaphore::new(limits.concurrent_reads));
+        Self { topology: RwLock::new(Arc::new(topology)), metrics, limits, reads, embedded }
+    }
+
+    /// What is read from now.
+    pub fn topology(&self) -> Arc<Topology> {
+        Arc::clone(&self.topology.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads from `topology` from now on; reads under way go on as they began.
+    pub fn replace_topology(&self, topology: Topology) {
+        *self.topology.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(topology);
+    }
+
+    /// Waits for a place among the concurrent reads.
+    async fn admit(&self) -> Admission {
+        // Nobody closes the semaphore; if it were closed, reads would simply not be limited.
+        let permit = Arc::clone(&self.reads).acquire_owned().await.ok();
+        self.metrics.reads_in_flight.inc();
+        Admission { _permit: permit, in_flight: self.metrics.reads_in_flight.clone() }
+    }
+}
+
+/// The gateway's own endpoints.
+pub fn app(gateway: Arc<Gateway>) -> Router {
+    let request_bytes = gateway.limits.request_bytes;
+    Router::new()
+        .route("/api/v1/read", any(read::read).layer(DefaultBodyLimit::max(request_bytes)))
+        .route("/", get(page::page))
+        .with_state(gateway)
+}

@@ -1,0 +1,84 @@
+//! Answers that are held whole: sampled ones, which nobody promises to be sorted, and streams that are not.
+
+use promha_remote_proto::prompb::ReadResponse;
+use promha_remote_proto::snappy;
+use prost::Message;
+
+use super::chunks::{ChunkMerge, Step};
+use super::series::{ChunkCutter, Part};
+use super::upstream::{GroupQuery, UpstreamError};
+
+/// Reads a sampled answer, each series encoded as chunks: a tenth of the memory, and one shape for all that follows.
+///
+/// # Errors
+/// [`UpstreamError::Decode`] if the body is broken or claims to be larger than `limit`.
+pub fn decode(body: &[u8], limit: usize, asked: &GroupQuery) -> Result<Vec<Part>, UpstreamError> {
+    let mut raw = Vec::new();
+    let raw = snappy::decompress(body, limit, &mut raw)?;
+    let response = ReadResponse::decode(raw)?;
+    let mut parts = Vec::new();
+    for series in response.results.into_iter().flat_map(|result| result.timeseries) {
+        let mut pairs: Vec<_> = series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
+        pairs.sort_unstable();
+        if asked.replica_matchers.as_ref().is_some_and(|matchers| !matchers.matches(&pairs)) {
+            continue;
+        }
+        let (mut cutter, mut chunks) = (ChunkCutter::default(), Vec::new());
+        for sample in &series.samples {
+            cutter.push(sample.timestamp, sample.value, &mut chunks);
+        }
+        cutter.cut(&mut chunks);
+        parts.push(Part { labels: asked.relabel.apply(&pairs), chunks });
+    }
+    Ok(parts)
+}
+
+/// Sorts parts by label set. Where several series end up with the same labels (replicas behind one upstream), they
+/// are merged.
+///
+/// # Errors
+/// [`UpstreamError::Chunks`] if the chunks of a series are broken.
+pub fn sort(mut parts: Vec<Part>) -> Result<Vec<Part>, UpstreamError> {
+    parts.sort_by(|a, b| a.labels.cmp(&b.labels));
+    let mut sorted: Vec<Part> = Vec::with_capacity(parts.len());
+    let mut parts = parts.into_iter().peekable();
+    while let Some(first) = parts.next() {
+        let mut members = vec![first];
+        while let Some(part) = parts.next_if(|part| part.labels == members[0].labels) {
+            match members.last_mut() {
+                Some(last) if follows(last, &part) => last.chunks.extend(part.chunks),
+                _ => members.push(part),
+            }
+        }
+        sorted.push(join(members)?);
+    }
+    Ok(sorted)
+}
+
+/// Whether `part` is the continuation of `earlier` rather than another series.
+fn follows(earlier: &Part, part: &Part) -> bool {
+    match (earlier.chunks.last(), part.chunks.first()) {
+        (Some(last), Some(first)) => first.min_ms > last.max_ms,
+        _ => true,
+    }
+}
+
+fn join(mut members: Vec<Part>) -> Result<Part, UpstreamError> {
+    let Some(last) = members.pop() else { return Ok(Part::default()) };
+    if members.is_empty() {
+        return Ok(last);
+    }
+    members.push(last);
+    let labels = members[0].labels.clone();
+    let broken = |source| UpstreamError::Chunks { labels: labels.clone(), source };
+    let mut merge = ChunkMerge::new(members.len());
+    for (index, member) in members.into_iter().enumerate() {
+        merge.supply(index, member.chunks).map_err(broken)?;
+        merge.exhaust(index);
+    }
+    let mut chunks = Vec::new();
+    while let Step::Emit(chunk) = merge.poll().map_err(broken)? {
+        chunks.push(chunk);
+    }
+    Ok(Part { labels, chunks })
+}

@@ -1,0 +1,159 @@
+//! Label order, label text, and the merge of series.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+use std::cmp::Ordering;
+
+use promha_merge::labels::{self, Labels};
+use promha_merge::{OutOfOrder, merge_series};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+
+type Pairs<'l> = &'l [(&'l str, &'l str)];
+
+/// Prometheus' `labels.Compare`, written out: pair by pair, the shorter one first.
+fn twin(a: Pairs<'_>, b: Pairs<'_>) -> Ordering {
+    for i in 0..a.len().min(b.len()) {
+        if a[i].0 != b[i].0 {
+            return a[i].0.as_bytes().cmp(b[i].0.as_bytes());
+        }
+        if a[i].1 != b[i].1 {
+            return a[i].1.as_bytes().cmp(b[i].1.as_bytes());
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
+fn label_set() -> impl Strategy<Value = Vec<(String, String)>> {
+    btree_map("[ab]{1,2}", "[xé\u{0}]{0,2}", 0..4).prop_map(|labels| labels.into_iter().collect())
+}
+
+fn borrowed(labels: &[(String, String)]) -> Vec<(&str, &str)> {
+    labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+proptest! {
+    #[test]
+    fn label_sets_compare_as_in_prometheus(a in label_set(), b in label_set()) {
+        let (a, b) = (borrowed(&a), borrowed(&b));
+        let expected = twin(&a, &b);
+        prop_assert_eq!(labels::compare(&a, &b), expected);
+        let (a, b): (Labels, Labels) = (a.into_iter().collect(), b.into_iter().collect());
+        prop_assert_eq!(a.cmp(&b), expected);
+        prop_assert_eq!(a == b, expected == Ordering::Equal);
+    }
+
+    /// Every label set comes once, in order, with exactly the sources that have it.
+    #[test]
+    fn series_are_those_of_a_sorted_list(sources in vec(vec(label_set(), 0..12), 0..6)) {
+        let mut sources: Vec<Vec<_>> =
+            sources.iter().map(|sets| sets.iter().map(|set| borrowed(set)).collect()).collect();
+        for sets in &mut sources {
+            sets.sort();
+            sets.dedup();
+        }
+        let mut expected: Vec<(Pairs<'_>, Vec<(usize, usize)>)> = Vec::new();
+        let mut all: Vec<(Pairs<'_>, (usize, usize))> = Vec::new();
+        for (s, sets) in sources.iter().enumerate() {
+            all.extend(sets.iter().enumerate().map(|(i, set)| (&set[..], (s, i))));
+        }
+        all.sort_by(|a, b| twin(a.0, b.0));
+        for (set, holder) in all {
+            match expected.last_mut() {
+                Some((last, holders)) if *last == set => holders.push(holder),
+                _ => expected.push((set, vec![holder])),
+            }
+        }
+
+        let streams = sources.iter().map(|sets| sets.iter().enumerate().map(|(i, set)| (set.as_slice(), i)));
+        let mut merge = merge_series(streams);
+        let mut merged = Vec::new();
+        while let Some(series) = merge.next_series().unwrap() {
+            merged.push((series.labels, std::mem::take(series.holders)));
+        }
+        prop_assert_eq!(merged, expected);
+    }
+
+    #[test]
+    fn labels_keep_their_pairs(first in label_set(), second in label_set()) {
+        let mut labels: Labels = borrowed(&first).into_iter().collect();
+        prop_assert_eq!(labels.pairs().collect::<Vec<_>>(), borrowed(&first));
+        labels.assign(borrowed(&second));
+        prop_assert_eq!(labels.pairs().collect::<Vec<_>>(), borrowed(&second));
+    }
+}
+
+#[test]
+fn label_text_is_quoted_as_prometheus_quotes_it() {
+    for (pairs, expected) in [
+        (&[][..], "{}"),
+        (&[("a", "1"), ("b", "2")], r#"{a="1", b="2"}"#),
+        (&[("a", "")], r#"{a=""}"#),
+        (&[("__name__", "http_requests_total")], r#"{__name__="http_requests_total"}"#),
+        (&[("", "x")], r#"{""="x"}"#),
+        (&[("0a", "x"), ("_0", "x")], r#"{"0a"="x", _0="x"}"#),
+        (&[("a:b", "x")], r#"{"a:b"="x"}"#),
+        (&[("größe", "ß")], r#"{"größe"="ß"}"#),
+        (&[("a", "say \"hi\" \\")], r#"{a="say \"hi\" \\"}"#),
+        (&[("a", "\u{7}\u{8}\u{c}\n\r\t\u{b}")], r#"{a="\a\b\f\n\r\t\v"}"#),
+        (&[("a", "\0\u{1b}\u{7f}")], r#"{a="\x00\x1b\x7f"}"#),
+        (&[("a", "\u{80}\u{a0}\u{2028}\u{feff}")], r#"{a="\u0080\u00a0\u2028\ufeff"}"#),
+        (&[("a", "e\u{301} 日本 🦀")], "{a=\"e\u{301} 日本 🦀\"}"),
+        (&[("a", "\u{e0001}")], r#"{a="\U000e0001"}"#),
+        (&[("a", "'")], r#"{a="'"}"#),
+    ] {
+        let labels: Labels = pairs.iter().copied().collect();
+        assert_eq!(labels.to_string(), expected);
+    }
+}
+
+#[test]
+fn a_source_that_is_not_sorted_is_an_error_naming_both_label_sets() {
+    let (ab, foo): (Pairs<'_>, Pairs<'_>) = (&[("a", "1"), ("b", "2")], &[("foo", "say \"hi\"")]);
+    let mut merge = merge_series([vec![(ab, 'a')], vec![(foo, 'b'), (ab, 'c')]]);
+    assert_eq!(merge.next_series().unwrap().unwrap().labels, ab);
+    assert_eq!(merge.next_series().unwrap().unwrap().labels, foo);
+    let error: OutOfOrder<Labels> = merge.next_series().unwrap_err();
+    assert_eq!(error.source, 1);
+    assert_eq!(
+        error.to_string(),
+        r#"source 1 is out of order: {a="1", b="2"} does not come after {foo="say \"hi\""}"#
+    );
+    assert!(merge.next_series().unwrap().is_none(), "the source is dropped, the others are at their end");
+}
+
+#[test]
+fn a_label_set_that_a_source_gives_twice_is_an_error() {
+    let up: Pairs<'_> = &[("__name__", "up")];
+    let mut merge = merge_series([vec![(up, 1), (up, 2)]]);
+    assert_eq!(*merge.next_series().unwrap().unwrap().holders, [(0, 1)]);
+    let error = merge.next_series().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        r#"source 0 is out of order: {__name__="up"} does not come after {__name__="up"}"#
+    );
+}
+
+/// A replica label that stood last is gone, and the order with it; where the caller asks for it, order is
+/// restored.
+#[test]
+fn sorting_restores_the_order_that_a_dropped_label_took() {
+    let with_replica: [Pairs<'_>; 3] = [
+        &[("a", "1"), ("b", "2"), ("replica", "x")],
+        &[("a", "1"), ("replica", "x")],
+        &[("b", "1"), ("replica", "x")],
+    ];
+    assert!(with_replica.is_sorted());
+    let mut dropped: Vec<_> =
+        with_replica.iter().zip(0..).map(|(set, i)| (&set[..set.len() - 1], i)).collect();
+    assert!(merge_series([dropped.clone()]).next_series().is_ok());
+    labels::sort(&mut dropped);
+    assert_eq!(dropped.iter().map(|series| series.1).collect::<Vec<_>>(), [1, 0, 2]);
+
+    let mut merge = merge_series([dropped]);
+    let mut seen = Vec::new();
+    while let Some(series) = merge.next_series().unwrap() {
+        seen.push(series.labels.len());
+    }
+    assert_eq!(seen, [1, 2, 1]);
+}

@@ -1,0 +1,164 @@
+//! Bits in the order in which Prometheus' chunks hold them: the highest bit of the first byte first.
+
+/// A cursor over bits. Past the end it reads zeros; whoever reads asks [`BitReader::overrun`] afterwards.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BitReader<'a> {
+    bytes: &'a [u8],
+    at_bits: usize,
+}
+
+impl<'a> BitReader<'a> {
+    /// Reads `bytes` from the byte `start` on.
+    pub(crate) fn new(bytes: &'a [u8], start: usize) -> Self {
+        Self { bytes, at_bits: start * 8 }
+    }
+
+    /// The byte that holds the next bit.
+    pub(crate) fn at_byte(&self) -> usize {
+        self.at_bits / 8
+    }
+
+    /// How many bytes are needed for everything read so far, if that is more than there are.
+    #[inline]
+    pub(crate) fn overrun(&self) -> Option<usize> {
+        (self.at_bits > self.bytes.len() * 8).then(|| self.at_bits.div_ceil(8))
+    }
+
+    /// At least the next 57 bits, the first one highest, without moving on.
+    #[inline]
+    pub(crate) fn peek(&self) -> u64 {
+        let at = self.at_byte();
+        let word = match self.bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+            Some(bytes) => u64::from_be_bytes(*bytes),
+            None => self.last_word(at),
+        };
+        word << (self.at_bits % 8)
+    }
+
+    /// Moves on by `count` bits.
+    #[inline]
+    pub(crate) fn skip(&mut self, count: u32) {
+        self.at_bits += count as usize;
+    }
+
+    /// The next `count` bits, 1 to 64, the last one lowest.
+    #[inline]
+    pub(crate) fn read(&mut self, count: u32) -> u64 {
+        if count <= 57 {
+            let value = self.peek() >> (64 - count);
+            self.skip(count);
+            return value;
+        }
+        let upper = self.peek() >> 32;
+        self.skip(32);
+        let lower = self.peek() >> (96 - count);
+        self.skip(count - 32);
+        upper << (count - 32) | lower
+    }
+
+    #[cold]
+    fn last_word(&self, at: usize) -> u64 {
+        let mut padded = [0; 8];
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        u64::from_be_bytes(padded)
+    }
+}
+
+/// Collects bits into bytes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BitWriter {
+    bytes: Vec<u8>,
+    /// The bits that do not fill eight bytes yet, the first one highest, zeros behind them.
+    pending: u64,
+    pending_bits: u32,
+    /// How many bits the last call to `put` brought.
+    last_bits: u32,
+}
+
+impl BitWriter {
+    /// Appends the lowest `count` bits of `value`, 1 to 64; the bits above are ignored.
+    #[inline]
+    pub(crate) fn put(&mut self, value: u64, count: u32) {
+        let value = value << (64 - count);
+        self.pending |= value >> self.pending_bits;
+        self.last_bits = count;
+        let sum = self.pending_bits + count;
+        if sum < 64 {
+            self.pending_bits = sum;
+            return;
+        }
+        self.bytes.extend_from_slice(&self.pending.to_be_bytes());
+        // Some of `value` is left over only if something was pending, so the shift is less than 64.
+        self.pending = if sum == 64 { 0 } else { value << (64 - self.pending_bits) };
+        self.pending_bits = sum - 64;
+    }
+
+    /// Appends `value` as a varint.
+    pub(crate) fn put_uvarint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.put(value | 0x80, 8);
+            value >>= 7;
+        }
+        self.put(value, 8);
+    }
+
+    /// Appends what was collected to `into`, zero bits up to a whole byte, and starts afresh.
+    pub(crate) fn finish(&mut self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.bytes);
+        let rest_bytes = self.pending_bits.div_ceil(8) as usize;
+        into.extend_from_slice(&self.pending.to_be_bytes()[..rest_bytes]);
+        // Prometheus writes whole bytes by opening the byte after them, and that stays open.
+        if self.last_bits != 0 && self.last_bits.is_multiple_of(8) && self.pending_bits.is_multiple_of(8) {
+            into.push(0);
+        }
+        self.bytes.clear();
+        (self.pending, self.pending_bits, self.last_bits) = (0, 0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_come_back_at_every_alignment_and_width() {
+        for lead in 0..64_u32 {
+            for width in 1..=64_u32 {
+                let value = 0xa5c3_96f0_0f69_3c5b_u64.rotate_left(width) >> (64 - width);
+                let mut writer = BitWriter::default();
+                (0..lead).for_each(|_| writer.put(1, 1));
+                writer.put(value, width);
+                writer.put(0b101, 3);
+                let mut bytes = Vec::new();
+                writer.finish(&mut bytes);
+
+                let mut reader = BitReader::new(&bytes, 0);
+                assert!((0..lead).all(|_| reader.read(1) == 1));
+                assert_eq!(reader.read(width), value, "{width} bits after {lead}");
+                assert_eq!(reader.read(3), 0b101);
+                assert_eq!(reader.overrun(), None);
+                reader.skip(8);
+                assert_eq!(reader.overrun(), Some(bytes.len() + 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_stays_open_after_whole_bytes_only() {
+        let finished = |widths: &[u32]| {
+            let (mut writer, mut bytes) = (BitWriter::default(), Vec::new());
+            widths.iter().for_each(|&width| writer.put(u64::MAX, width));
+            writer.finish(&mut bytes);
+            bytes
+        };
+        assert_eq!(finished(&[]), []);
+        assert_eq!(finished(&[8]), [0xff, 0]);
+        assert_eq!(finished(&[16]), [0xff, 0xff, 0]);
+        assert_eq!(finished(&[1, 8]), [0xff, 0x80]);
+        assert_eq!(finished(&[8, 1]), [0xff, 0x80]);
+        assert_eq!(finished(&[7, 1]), [0xff]);
+        assert_eq!(finished(&[1, 7, 8]), [0xff, 0xff, 0]);
+        assert_eq!(finished(&[2, 14]), [0xff, 0xff]);
+    }
+}
