@@ -78,6 +78,14 @@ pub fn largest_step_ms(samples: &[Sample]) -> i64 {
     samples.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap_or(0)
 }
 
+/// Whether two samples are the same but for rounding.
+pub fn same(a: &Sample, b: &Sample) -> bool {
+    let equal = a.1 == b.1 || (a.1.is_nan() && b.1.is_nan());
+    let finite = a.1.is_finite() && b.1.is_finite();
+    let rounding = finite && (a.1 - b.1).abs() <= 1e-12 * a.1.abs().max(b.1.abs());
+    a.0 == b.0 && (equal || rounding)
+}
+
 fn names(answer: &Answer) -> Vec<&str> {
     answer.series.iter().map(|series| series.labels.as_str()).collect()
 }
@@ -94,11 +102,4 @@ fn sample(pair: &Value) -> Sample {
     let time_s = pair[0].as_f64().expect("a time in seconds");
     let value = pair[1].as_str().expect("a value in quotes");
     ((time_s * 1000.0).round() as i64, value.parse().expect("a number"))
-}
-
-fn same(a: &Sample, b: &Sample) -> bool {
-    let equal = a.1 == b.1 || (a.1.is_nan() && b.1.is_nan());
-    let finite = a.1.is_finite() && b.1.is_finite();
-    let rounding = finite && (a.1 - b.1).abs() <= 1e-12 * a.1.abs().max(b.1.abs());
-    a.0 == b.0 && (equal || rounding)
 }

@@ -65,11 +65,12 @@ impl Dataset {
         moved
     }
 
-    /// The same without the series that a system cannot keep that knows NaN and infinity only as gaps.
-    pub fn finite(&self) -> Self {
-        let mut finite = self.clone();
-        finite.series.retain(|series| series.samples.iter().all(|sample| sample.1.is_finite()));
-        finite
+    /// The same without the series that a storage of decimal numbers cannot keep as they are.
+    pub fn ordinary(&self) -> Self {
+        let ordinary = |value: f64| (value * 1024.0).fract() == 0.0 && value.abs() < 1e12;
+        let mut rest = self.clone();
+        rest.series.retain(|series| series.samples.iter().all(|sample| ordinary(sample.1)));
+        rest
     }
 
     /// How many samples there are.
@@ -121,11 +122,15 @@ impl Dataset {
             let count = |n: u64| (rate * if n < restart { n } else { n - restart }) as f64;
             self.add("shop_requests_total", at, &[("code", code), ("method", method)], |n| Some(count(n)));
         }
-        for (queue, zone) in [("mail", ""), ("orders", ""), ("orders", "north"), ("orders", "south")] {
+        let queues = [("mail", ""), ("orders", ""), ("orders", "north"), ("orders", "south")];
+        for (index, (queue, zone)) in queues.into_iter().enumerate() {
             let labels: &[_] = &[("queue", queue), ("zone", zone)];
             let labels = if zone.is_empty() { &labels[..1] } else { labels };
-            let height = seed + queue.len() as u64 + 3 * zone.len() as u64;
-            self.add("shop_queue_length", at, labels, |n| Some((mix(height ^ n) % 50) as f64));
+            // No two are ever of the same length: a tie would leave `topk` a choice.
+            let own = 4 * (seed % 4) + index as u64;
+            self.add("shop_queue_length", at, labels, |n| {
+                Some((mix(own ^ n << 8) % 50) as f64 + own as f64 / 16.0)
+            });
         }
         let bounds = ["0.05", "0.1", "0.25", "0.5", "1", "2.5", "+Inf"];
         for (index, bound) in bounds.iter().enumerate() {

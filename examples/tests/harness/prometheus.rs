@@ -137,6 +137,7 @@ fn command(folder: &Path, port: u16, flags: &[String]) -> Command {
         .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
         .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .arg("--log.level=warn")
         // Blocks stay as they were made: no compaction beside the test.
         .args(["--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h"])
         .args(flags);
