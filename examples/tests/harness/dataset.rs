@@ -18,6 +18,18 @@ pub struct Series {
     pub samples: Vec<(i64, f64)>,
 }
 
+impl Series {
+    /// Whether labels, times and values are the same. Any NaN is like any other, and zero has no sign: as samples,
+    /// a protobuf encoder may leave either zero out.
+    pub fn same(&self, other: &Self) -> bool {
+        let same =
+            |a: &(i64, f64), b: &(i64, f64)| a.0 == b.0 && (a.1 == b.1 || (a.1.is_nan() && b.1.is_nan()));
+        self.labels == other.labels
+            && self.samples.len() == other.samples.len()
+            && self.samples.iter().zip(&other.samples).all(|(a, b)| same(a, b))
+    }
+}
+
 /// Some series over two hours.
 #[derive(Clone, Debug)]
 pub struct Dataset {
@@ -63,6 +75,21 @@ impl Dataset {
             }
         }
         moved
+    }
+
+    /// What a read answers: the series whose whole name matches `regex`, with the samples between two times (both
+    /// included), in the order of their labels.
+    pub fn select(&self, regex: &str, from_ms: i64, to_ms: i64) -> Vec<Series> {
+        let name = regex::Regex::new(&format!("^(?:{regex})$")).expect("a regex");
+        let cut = |series: &Series| Series {
+            labels: series.labels.clone(),
+            samples: series.samples.iter().copied().filter(|s| (from_ms..=to_ms).contains(&s.0)).collect(),
+        };
+        let mut selected: Vec<Series> =
+            self.series.iter().filter(|series| name.is_match(&series.labels[0].1)).map(cut).collect();
+        selected.retain(|series| !series.samples.is_empty());
+        selected.sort_by(|a, b| a.labels.cmp(&b.labels));
+        selected
     }
 
     /// The same without the series that a storage of decimal numbers cannot keep as they are.

@@ -8,10 +8,12 @@ pub mod answer;
 pub mod api;
 pub mod dataset;
 pub mod exporter;
+pub mod fake;
 pub mod gateway;
 pub mod process;
 pub mod prometheus;
 pub mod victoria;
+pub mod wire;
 
 use std::io::Write as _;
 use std::net::TcpListener;

@@ -35,6 +35,15 @@ impl Victoria {
         Self { port, _process: process, folder }
     }
 
+    /// Makes sure that the installed `vmctl` knows remote read; old ones do not.
+    pub fn check_vmctl() {
+        let help = run(Command::new("vmctl").args(["remote-read", "--help"]));
+        assert!(
+            help.contains("--remote-read-use-stream"),
+            "this vmctl is too old to know `remote-read`: {help}"
+        );
+    }
+
     /// Copies everything between two times from `source`, an address without a path, with `vmctl remote-read`.
     pub fn copy_from(&self, source: &str, from: &str, to: &str, streamed: bool) -> String {
         let mut command = Command::new("vmctl");
@@ -59,7 +68,10 @@ impl Victoria {
         get(&format!("{base}/internal/force_flush")).await?; // what was just written becomes visible
         let url = format!("{base}/api/v1/export?match[]=%7B__name__!=%22%22%7D");
         let lines = get(&url).await?;
-        Ok(lines.lines().map(|line| parse_line(line)).map(|series| (key(&series), series)).collect())
+        let all: BTreeMap<_, _> =
+            lines.lines().map(parse_line).map(|series| (key(&series), series)).collect();
+        assert_eq!(all.len(), lines.lines().count(), "a series is exported in parts");
+        Ok(all)
     }
 }
 

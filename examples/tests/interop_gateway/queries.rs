@@ -1,11 +1,13 @@
 //! PromQL through the gateway answers what a single collector answers, where the replicas cannot differ.
 
+use promha_remote_proto::prompb::{MatcherType, ResponseType};
+
 use crate::harness::answer::{Answer, largest_step_ms, same};
 use crate::harness::api::Api;
 use crate::harness::dataset::{Dataset, STEP_MS};
 use crate::harness::gateway::{Gateway, config, group};
 use crate::harness::prometheus::{Prometheus, Setup};
-use crate::harness::{interop, now_ms};
+use crate::harness::{interop, now_ms, wire};
 
 /// Each is asked at one time and over a range.
 const QUERIES: &[&str] = &[
@@ -111,6 +113,7 @@ async fn equal_replicas_answer_like_one_collector() {
     }
     assert!(filled > 10_000, "the queries select next to nothing: {filled} samples");
     every_series_once(&one, &through, &data).await;
+    both_answer_types(&servers.gateway, &data).await;
     assert_eq!(servers.gateway.metric("promha_gateway_degraded_reads_total", &[]).await, 0.0);
     assert_eq!(servers.gateway.metric("promha_gateway_failed_reads_total", &[]).await, 0.0);
 }
@@ -130,6 +133,30 @@ async fn every_series_once(one: &Api, through: &Api, data: &Dataset) {
     let samples = through.samples(all, from_ms, to_ms).await.expect("all samples");
     equal(all, &one.samples(all, from_ms, to_ms).await.expect("all samples of one collector"), &samples);
     assert_eq!(samples.samples(), data.samples());
+}
+
+/// Asked directly, several queries at once, the gateway has the same data in both forms, in the order of the labels.
+async fn both_answer_types(gateway: &Gateway, data: &Dataset) {
+    let names = ["shop_.+", "up", "nothing", "shop_(requests_total|word|odd_value)"];
+    let (from_ms, to_ms) = (data.start_ms + 600_000, data.end_ms - 600_000);
+    for form in [ResponseType::StreamedXorChunks, ResponseType::Samples] {
+        let ask = |name: &&str| wire::query(MatcherType::Re, "__name__", name, from_ms, to_ms);
+        let queries = names.iter().map(ask).collect();
+        let reply = wire::read(&gateway.read_url(), queries, &[form]).await.expect("an answer");
+        assert_eq!((reply.form, reply.degraded, reply.partial), (form, None, None));
+        for (name, result) in names.iter().zip(&reply.results) {
+            let expected = data.select(name, from_ms, to_ms);
+            assert!(
+                result.windows(2).all(|pair| pair[0].labels < pair[1].labels),
+                "{form:?} {name}: not sorted"
+            );
+            // A stream hands out whole chunks: more than what was asked for, if not cut.
+            let cut = Dataset { series: result.clone(), ..*data }.select(name, from_ms, to_ms);
+            assert_eq!(cut.len(), expected.len(), "{form:?} {name}");
+            let different = cut.iter().zip(&expected).find(|(one, other)| !one.same(other));
+            assert!(different.is_none(), "{form:?} {name}: {different:?}");
+        }
+    }
 }
 
 #[tokio::test]

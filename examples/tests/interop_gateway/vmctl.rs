@@ -13,6 +13,7 @@ async fn vmctl_copies_everything_in_both_modes() {
     if !interop("vmctl_copies_everything_in_both_modes") {
         return;
     }
+    Victoria::check_vmctl();
     let data = Dataset::shop(now_ms() - 300_000).ordinary();
     let minute = |n: i64| data.start_ms + n * 60_000;
     let collector = |name: &str, data: &Dataset| {
