@@ -1,5 +1,7 @@
 //! Frames: laws of reading and writing, damaged streams, and the same content as the owned messages.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
+
 use proptest::prelude::*;
 use prost::Message;
 
@@ -205,6 +207,46 @@ fn an_error_is_final_until_the_reader_is_cleared() {
         drain(&mut reader, &mut found).unwrap();
         assert_eq!((&found, reader.finish()), (&expected, Ok(())));
         reader.clear();
+    }
+}
+
+#[test]
+fn an_error_inside_a_series_is_final_too() {
+    let bad = field(1, &field(1, &field(1, b"\xff")));
+    let good = field(1, &field(1, &field(1, b"a")));
+    let mut reader = FrameReader::default();
+    reader.push(&frame(&[good.clone(), bad, good].concat()));
+    assert_eq!(reader.next_frame().unwrap().unwrap().labels(), [("a", "")]);
+    let error = reader.next_frame().map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidUtf8);
+    assert_eq!(reader.next_frame().map(drop), Err(error));
+    assert_eq!(reader.finish(), Err(error));
+}
+
+#[test]
+fn groups_may_be_as_deep_as_in_owned_messages() {
+    for levels in 0..=2 {
+        for depth in 90..110 {
+            let groups = [vec![0x5b; depth], vec![0x5c; depth]].concat();
+            let in_messages = |numbers: &[u8]| {
+                numbers.iter().rev().fold(groups.clone(), |inner, &number| {
+                    let mut outer = vec![number << 3 | 2];
+                    prost::encode_length_delimiter(inner.len(), &mut outer).unwrap();
+                    [outer, inner].concat()
+                })
+            };
+            for path in [[1, 1], [1, 2]] {
+                let payload = in_messages(&path[..levels]);
+                let (accepted, wire) = (prost_series(&payload).is_some(), frame(&payload));
+                assert_eq!(accepted, depth <= 100 - levels, "{depth} groups in {levels} messages");
+                assert_eq!(
+                    read(&wire, wire.len()).1.is_ok(),
+                    accepted,
+                    "{depth} groups in {:?}",
+                    &path[..levels]
+                );
+            }
+        }
     }
 }
 

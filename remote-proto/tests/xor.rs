@@ -1,5 +1,7 @@
 //! XOR chunks: round trips, the encoding bit by bit, and damaged chunks.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
+
 use proptest::prelude::*;
 
 use promha_remote_proto::xor::{self, MAX_SAMPLES, XorEncoder};
