@@ -74,11 +74,25 @@ fn run_server(serve: ServeArgs) -> ExitCode {
         let mut m = Metrics::new("gateway");
         let ours = metrics::Metrics::register(m.registry_mut());
         let m = Arc::new(m);
-        let limits = Limits { samples: serve.samples, concurrent_reads: serve.concurrent_reads as usize, client_stall: serve.client_stall.as_duration(), ..Limits::default() };
+        let limits = Limits {
+            samples: serve.samples,
+            concurrent_reads: serve.concurrent_reads as usize,
+            client_stall: serve.client_stall.as_duration(),
+            ..Limits::default()
+        };
         let embedded = serve.config_file.is_none();
         let topology = match &serve.config_file {
-            Some(file) => config::load(file, &ours).unwrap_or_else(|e| { eprintln!("{e}"); std::process::exit(1) }),
-            None => { let m = m.clone(); let (t, work) = embedded::replicas(&ours, &serve.listen, Arc::new(move || m.prometheus_text())); tokio::spawn(work); t }
+            Some(file) => config::load(file, &ours).unwrap_or_else(|e| {
+                eprintln!("{e}");
+                std::process::exit(1)
+            }),
+            None => {
+                let m = m.clone();
+                let (t, work) =
+                    embedded::replicas(&ours, &serve.listen, Arc::new(move || m.prometheus_text()));
+                tokio::spawn(work);
+                t
+            }
         };
         let gateway = Arc::new(Gateway::new(topology, ours, limits, embedded));
         let listener = tokio::net::TcpListener::bind(&serve.listen).await.unwrap();
@@ -89,6 +103,14 @@ fn run_server(serve: ServeArgs) -> ExitCode {
 
 fn run_read(args: &ReadArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    match runtime.block_on(client::read(args)) { Ok(()) => ExitCode::SUCCESS, Err(e) => { eprintln!("gateway: {e}"); ExitCode::FAILURE } }
+    match runtime.block_on(client::read(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("gateway: {e}");
+            ExitCode::FAILURE
+        }
+    }
 }
-fn check_config(_file: &std::path::Path) -> ExitCode { ExitCode::SUCCESS }
+fn check_config(_file: &std::path::Path) -> ExitCode {
+    ExitCode::SUCCESS
+}
