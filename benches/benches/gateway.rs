@@ -18,6 +18,7 @@ use axum::routing::post;
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use futures::{StreamExt, stream};
 use promha_benches as _;
+use promha_examples::common::http_client::HttpClientConfig;
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView, FrameLimits, FrameReader, FrameWriter};
 use promha_remote_proto::prompb::{LabelMatcher, MatcherType, Query, ReadRequest, ResponseType};
 use promha_remote_proto::xor::{self, XorEncoder};
@@ -104,7 +105,9 @@ async fn read(url: &str) -> Read {
     let request = ReadRequest { queries: vec![query], accepted_response_types };
     let mut body = Vec::new();
     snappy::compress(&request.encode_to_vec(), &mut body).expect("a small request");
-    let mut request = reqwest::Client::new().post(url).body(body);
+    let client = HttpClientConfig::default().client("").expect("a client");
+    let request = client.request(reqwest::Method::POST, url.parse().expect("a URL")).await;
+    let mut request = request.expect("no credentials to fail").body(body);
     for (name, value) in negotiate::READ_REQUEST_HEADERS {
         request = request.header(name, value);
     }

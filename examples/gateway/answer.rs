@@ -126,7 +126,10 @@ impl Sampled {
         self.timestamps_ms.clear();
         self.values.clear();
         if chunk.encoding != ChunkEncoding::Xor {
-            return Err(ReadError::Chunk(format!("chunk encoding {:?} has no samples here yet", chunk.encoding)));
+            return Err(ReadError::Chunk(format!(
+                "chunk encoding {:?} has no samples here yet",
+                chunk.encoding
+            )));
         }
         xor::decode(&chunk.data, &mut self.timestamps_ms, &mut self.values)
             .map_err(|error| ReadError::Chunk(error.to_string()))

@@ -95,12 +95,20 @@ impl ChunkMerge {
     ///
     /// # Errors
     /// [`ChunkError::OutOfOrder`] if they are not in time order or do not follow the member's earlier ones.
-    pub fn supply(&mut self, member: usize, chunks: impl IntoIterator<Item = Chunk>) -> Result<(), ChunkError> {
+    pub fn supply(
+        &mut self,
+        member: usize,
+        chunks: impl IntoIterator<Item = Chunk>,
+    ) -> Result<(), ChunkError> {
         let state = &mut self.members[member];
         for chunk in chunks {
             if chunk.min_ms <= state.last_ms || chunk.max_ms < chunk.min_ms {
                 let next_ms = if chunk.max_ms < chunk.min_ms { chunk.max_ms } else { chunk.min_ms };
-                return Err(ChunkError::OutOfOrder { member, last_ms: state.last_ms.max(chunk.min_ms), next_ms });
+                return Err(ChunkError::OutOfOrder {
+                    member,
+                    last_ms: state.last_ms.max(chunk.min_ms),
+                    next_ms,
+                });
             }
             state.last_ms = chunk.max_ms;
             state.queue.push_back(chunk);
@@ -134,9 +142,14 @@ impl ChunkMerge {
                 return Ok(Step::Emit(chunk));
             }
             let members = &self.members;
-            let step = self.chain.poll(|source| members[source].timestamps_ms.as_slice()).map_err(|error| {
-                ChunkError::OutOfOrder { member: error.source, last_ms: error.previous, next_ms: error.next }
-            })?;
+            let step =
+                self.chain.poll(|source| members[source].timestamps_ms.as_slice()).map_err(|error| {
+                    ChunkError::OutOfOrder {
+                        member: error.source,
+                        last_ms: error.previous,
+                        next_ms: error.next,
+                    }
+                })?;
             match step {
                 ChainStep::Need(member) => {
                     if let Some(missing) = self.advance(member)? {
@@ -258,7 +271,9 @@ impl Member {
         // What passes around the chunk as bytes relies on its samples being in order and where it says they are.
         let column = &self.timestamps_ms;
         let disorder = (column.windows(2).find(|pair| pair[1] <= pair[0]).map(|pair| (pair[0], pair[1])))
-            .or_else(|| column.first().filter(|&&first_ms| first_ms < min_ms).map(|&first_ms| (min_ms, first_ms)))
+            .or_else(|| {
+                column.first().filter(|&&first_ms| first_ms < min_ms).map(|&first_ms| (min_ms, first_ms))
+            })
             .or_else(|| column.last().filter(|&&last_ms| last_ms > max_ms).map(|&last_ms| (last_ms, max_ms)));
         if let Some((last_ms, next_ms)) = disorder {
             self.timestamps_ms.clear();
@@ -308,7 +323,10 @@ mod tests {
         for chunk in chunks {
             let before = timestamps_ms.len();
             xor::decode(&chunk.data, &mut timestamps_ms, &mut values).unwrap();
-            assert_eq!((chunk.min_ms, chunk.max_ms), (timestamps_ms[before], timestamps_ms[timestamps_ms.len() - 1]));
+            assert_eq!(
+                (chunk.min_ms, chunk.max_ms),
+                (timestamps_ms[before], timestamps_ms[timestamps_ms.len() - 1])
+            );
         }
         timestamps_ms.into_iter().zip(values).collect()
     }

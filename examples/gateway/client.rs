@@ -138,13 +138,15 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     if start_ms > end_ms {
         return Err(ClientError::Argument("--from is later than --to".to_owned()));
     }
-    let matchers = selector::parse(&args.selector).map_err(|error| ClientError::Argument(error.to_string()))?;
+    let matchers =
+        selector::parse(&args.selector).map_err(|error| ClientError::Argument(error.to_string()))?;
     let query = Query { start_timestamp_ms: start_ms, end_timestamp_ms: end_ms, matchers, hints: None };
     let started = Instant::now();
     let response = tokio::time::timeout(args.timeout.as_duration(), send(args, query))
         .await
         .map_err(|_| ClientError::Transport(format!("no answer within {}", args.timeout)))??;
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header =
+        |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let content_type = header("content-type");
     let shortcomings = [("degraded", header("x-promha-degraded")), ("partial", header("x-promha-partial"))];
     let answer_type = negotiate::answer_type(content_type.as_deref())?;
@@ -183,7 +185,8 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
 }
 
 async fn send(args: &ReadArgs, query: Query) -> Result<reqwest::Response, ClientError> {
-    let client = http_client(args.http_config_file.as_deref()).map_err(|error| ClientError::Argument(error.to_string()))?;
+    let client = http_client(args.http_config_file.as_deref())
+        .map_err(|error| ClientError::Argument(error.to_string()))?;
     let types: &[ResponseType] = match args.accept {
         None => &[ResponseType::StreamedXorChunks, ResponseType::Samples],
         Some(Accept::Streamed) => &[ResponseType::StreamedXorChunks],
@@ -225,7 +228,11 @@ struct Reader<W: Write> {
 }
 
 impl<W: Write> Reader<W> {
-    async fn streamed(&mut self, mut response: reqwest::Response, timeout: Duration) -> Result<(), ClientError> {
+    async fn streamed(
+        &mut self,
+        mut response: reqwest::Response,
+        timeout: Duration,
+    ) -> Result<(), ClientError> {
         let mut frames = FrameReader::new(FrameLimits::default());
         while let Some(piece) = next_piece(&mut response, timeout).await? {
             self.counts.bytes += piece.len() as u64;
@@ -249,7 +256,11 @@ impl<W: Write> Reader<W> {
         self.print(series.labels(), timestamps_ms.into_iter().zip(values))
     }
 
-    async fn sampled(&mut self, mut response: reqwest::Response, timeout: Duration) -> Result<(), ClientError> {
+    async fn sampled(
+        &mut self,
+        mut response: reqwest::Response,
+        timeout: Duration,
+    ) -> Result<(), ClientError> {
         let mut body = Vec::new();
         while let Some(piece) = next_piece(&mut response, timeout).await? {
             self.counts.bytes += piece.len() as u64;
@@ -260,14 +271,19 @@ impl<W: Write> Reader<W> {
         let raw = snappy::decompress(&body, SAMPLED_ANSWER_BYTES, &mut raw)?;
         let response = ReadResponse::decode(raw)?;
         for series in response.results.iter().flat_map(|result| &result.timeseries) {
-            let labels: Vec<_> = series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
+            let labels: Vec<_> =
+                series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
             self.print(&labels, series.samples.iter().map(|sample| (sample.timestamp, sample.value)))?;
         }
         Ok(())
     }
 
     /// Prints what is in the range: a chunk may reach beyond it.
-    fn print(&mut self, labels: &[(&str, &str)], samples: impl Iterator<Item = (i64, f64)>) -> Result<(), ClientError> {
+    fn print(
+        &mut self,
+        labels: &[(&str, &str)],
+        samples: impl Iterator<Item = (i64, f64)>,
+    ) -> Result<(), ClientError> {
         let range = self.start_ms..=self.end_ms;
         let samples: Vec<_> = samples.filter(|(t_ms, _)| range.contains(t_ms)).collect();
         self.counts.samples += samples.len() as u64;
@@ -289,7 +305,10 @@ impl<W: Write> Reader<W> {
     }
 }
 
-async fn next_piece(response: &mut reqwest::Response, timeout: Duration) -> Result<Option<bytes::Bytes>, ClientError> {
+async fn next_piece(
+    response: &mut reqwest::Response,
+    timeout: Duration,
+) -> Result<Option<bytes::Bytes>, ClientError> {
     match tokio::time::timeout(timeout, response.chunk()).await {
         Ok(piece) => piece.map_err(|error| transport(&error)),
         Err(_) => Err(ClientError::Transport(format!("the server has been silent for {timeout:?}"))),
@@ -322,7 +341,10 @@ impl Moment {
             return Ok(Self::Ago(Duration::ZERO));
         }
         if let Some(ago) = text.strip_prefix("now-") {
-            return ago.parse().map(|ago: PromDuration| Self::Ago(ago.as_duration())).map_err(|error| error.to_string());
+            return ago
+                .parse()
+                .map(|ago: PromDuration| Self::Ago(ago.as_duration()))
+                .map_err(|error| error.to_string());
         }
         if let Ok(seconds) = text.parse::<f64>()
             && seconds.is_finite()

@@ -96,7 +96,8 @@ impl Sampler {
             while stored.sealed.front().is_some_and(|chunk| chunk.max_ms < now_ms - RETENTION_MS) {
                 stored.sealed.pop_front();
             }
-            !stored.sealed.is_empty() || stored.open.last().is_some_and(|(t_ms, _)| *t_ms >= now_ms - RETENTION_MS)
+            !stored.sealed.is_empty()
+                || stored.open.last().is_some_and(|(t_ms, _)| *t_ms >= now_ms - RETENTION_MS)
         });
     }
 
@@ -158,7 +159,8 @@ fn exposed(text: &str, target: &[(&str, &str)]) -> Vec<(Labels, f64)> {
     for sample in &scrape.samples {
         let mut add = |name: &str, extra: Option<(&str, &str)>, value: f64| {
             let own = sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let mut pairs: Vec<_> = own.chain([("__name__", name)]).chain(extra).chain(target.iter().copied()).collect();
+            let mut pairs: Vec<_> =
+                own.chain([("__name__", name)]).chain(extra).chain(target.iter().copied()).collect();
             pairs.sort_unstable();
             exposed.push((pairs.into_iter().collect(), value));
         };
@@ -168,7 +170,11 @@ fn exposed(text: &str, target: &[(&str, &str)]) -> Vec<(Labels, f64)> {
             | prometheus_parse::Value::Untyped(value) => add(&sample.metric, None, *value),
             prometheus_parse::Value::Histogram(buckets) => {
                 for bucket in buckets {
-                    let bound = if bucket.less_than.is_infinite() { "+Inf".to_owned() } else { bucket.less_than.to_string() };
+                    let bound = if bucket.less_than.is_infinite() {
+                        "+Inf".to_owned()
+                    } else {
+                        bucket.less_than.to_string()
+                    };
                     add(&format!("{}_bucket", sample.metric), Some(("le", &bound)), bucket.count);
                 }
             }

@@ -67,7 +67,9 @@ impl ReadError {
         match self {
             Self::Negotiate(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
             Self::Body(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
-            Self::Protobuf(_) | Self::Matcher(_) | Self::SampleLimit { .. } | Self::AnswerSize(_) => StatusCode::BAD_REQUEST,
+            Self::Protobuf(_) | Self::Matcher(_) | Self::SampleLimit { .. } | Self::AnswerSize(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Groups(_) | Self::Chunk(_) => StatusCode::BAD_GATEWAY,
             Self::ClientStalled { .. } | Self::ClientGone => StatusCode::REQUEST_TIMEOUT,
         }

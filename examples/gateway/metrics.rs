@@ -74,7 +74,11 @@ impl Metrics {
             series: Counter::default(),
             reads_in_flight: Gauge::default(),
         };
-        registry.register("upstream_requests", "Reads of an upstream by how they ended", metrics.upstream_requests.clone());
+        registry.register(
+            "upstream_requests",
+            "Reads of an upstream by how they ended",
+            metrics.upstream_requests.clone(),
+        );
         registry.register_with_unit(
             "upstream_request_duration",
             "From the request to the end of the upstream's answer",
@@ -87,8 +91,16 @@ impl Metrics {
             "Reads that went on without this upstream, because others of its group answered",
             metrics.degraded_reads.clone(),
         );
-        registry.register("partial_reads", "Reads answered without this group", metrics.partial_reads.clone());
-        registry.register("failed_reads", "Reads that failed because this group did", metrics.failed_reads.clone());
+        registry.register(
+            "partial_reads",
+            "Reads answered without this group",
+            metrics.partial_reads.clone(),
+        );
+        registry.register(
+            "failed_reads",
+            "Reads that failed because this group did",
+            metrics.failed_reads.clone(),
+        );
         registry.register("queries", "Queries by the type of the answer", metrics.queries.clone());
         registry.register(
             "chunks",

@@ -18,7 +18,8 @@ pub fn decode(body: &[u8], limit: usize, asked: &GroupQuery) -> Result<Vec<Part>
     let response = ReadResponse::decode(raw)?;
     let mut parts = Vec::new();
     for series in response.results.into_iter().flat_map(|result| result.timeseries) {
-        let mut pairs: Vec<_> = series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
+        let mut pairs: Vec<_> =
+            series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
         pairs.sort_unstable();
         if asked.replica_matchers.as_ref().is_some_and(|matchers| !matchers.matches(&pairs)) {
             continue;

@@ -5,7 +5,6 @@ use promha_merge::labels::Labels;
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView, ChunkedSeriesView};
 use promha_remote_proto::xor::XorEncoder;
 
-
 /// A chunk whose bytes are shared with the frame it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
@@ -94,6 +93,11 @@ impl ChunkCutter {
         let mut data = Vec::new();
         self.xor.finish(&mut data);
         let data = Bytes::from(data);
-        chunks.extend([Chunk { min_ms: self.min_ms, max_ms: self.max_ms, encoding: ChunkEncoding::Xor, data }]);
+        chunks.extend([Chunk {
+            min_ms: self.min_ms,
+            max_ms: self.max_ms,
+            encoding: ChunkEncoding::Xor,
+            data,
+        }]);
     }
 }

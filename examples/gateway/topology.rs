@@ -87,7 +87,13 @@ mod tests {
 
     #[test]
     fn external_labels_are_decided_here() {
-        for contradicting in ["up{zone=\"us\"}", "up{zone!=\"eu\"}", "up{zone=~\"us|uk\"}", "up{zone=\"\"}", "up{zone!~\"e.\"}"] {
+        for contradicting in [
+            "up{zone=\"us\"}",
+            "up{zone!=\"eu\"}",
+            "up{zone=~\"us|uk\"}",
+            "up{zone=\"\"}",
+            "up{zone!~\"e.\"}",
+        ] {
             assert!(asked(contradicting).is_none(), "{contradicting}");
         }
         for fitting in ["up{zone=\"eu\"}", "up{zone!=\"us\"}", "up{zone=~\"e.\"}", "up{zone=~\".+\"}"] {
@@ -108,7 +114,8 @@ mod tests {
             let asked = asked(selector).unwrap();
             assert_eq!(asked.query.matchers, forwarded("up"), "{selector}");
             let matchers = asked.replica_matchers.unwrap();
-            let matches = ["a", "b"].map(|replica| matchers.matches(&[("__name__", "up"), ("replica", replica)]));
+            let matches =
+                ["a", "b"].map(|replica| matchers.matches(&[("__name__", "up"), ("replica", replica)]));
             assert_eq!(matches, [a, b], "{selector}");
         }
     }

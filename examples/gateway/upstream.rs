@@ -114,7 +114,9 @@ pub enum UpstreamError {
         limit: usize,
     },
     /// The order of series is broken.
-    #[error("series out of order: {next} after {previous}. Name all labels the collector adds itself in replica_labels and external_labels, or set `sort: true`")]
+    #[error(
+        "series out of order: {next} after {previous}. Name all labels the collector adds itself in replica_labels and external_labels, or set `sort: true`"
+    )]
     SeriesOrder {
         /// The label set that came first.
         previous: Labels,
@@ -172,7 +174,8 @@ impl Upstream {
         let body = Body { stream: body, timeout: self.timeout, metrics: self.metrics.clone() };
         let series = match answer_type {
             ResponseType::StreamedXorChunks => {
-                let frames = Frames { body, reader: FrameReader::new(FrameLimits::default()), asked: asked.clone() };
+                let frames =
+                    Frames { body, reader: FrameReader::new(FrameLimits::default()), asked: asked.clone() };
                 if self.sort {
                     Series::Held(sampled::sort(frames.hold(self.max_held_bytes).await?)?.into_iter())
                 } else {
@@ -195,7 +198,10 @@ impl Upstream {
     ) -> Result<(ResponseType, BoxStream<'static, Result<Bytes, UpstreamError>>), UpstreamError> {
         let request = ReadRequest {
             queries: vec![query.clone()],
-            accepted_response_types: vec![ResponseType::StreamedXorChunks.into(), ResponseType::Samples.into()],
+            accepted_response_types: vec![
+                ResponseType::StreamedXorChunks.into(),
+                ResponseType::Samples.into(),
+            ],
         };
         let mut body = Vec::new();
         snappy::compress(&request.encode_to_vec(), &mut body)?;
@@ -212,7 +218,10 @@ impl Upstream {
         }
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let answer_type = negotiate::answer_type(content_type)?;
-        Ok((answer_type, response.bytes_stream().map(|piece| piece.map_err(|error| transport(&error))).boxed()))
+        Ok((
+            answer_type,
+            response.bytes_stream().map(|piece| piece.map_err(|error| transport(&error))).boxed(),
+        ))
     }
 
     async fn within<T>(&self, what: &'static str, work: impl Future<Output = T>) -> Result<T, UpstreamError> {

@@ -234,9 +234,10 @@ async fn a_failing_upstream_is_named_while_another_replica_answers() {
 async fn a_group_that_fails_is_a_bad_gateway() {
     let (north, failing) = (Upstream::good(data("a", 2)), Upstream::failing(503, "not now"));
     let dead = format!("http://127.0.0.1:{}/api/v1/read", free_port());
-    let upstreams = |url: &str, other: &str| [("a", url.to_owned()), ("b", other.to_owned())];
-    let groups: &[(&str, &[(&str, String)])] =
-        &[("north", &upstreams(&north.url(), &north.url())), ("south", &upstreams(&dead, &failing.url()))];
+    let groups: &[(&str, &[(&str, String)])] = &[
+        ("north", &[("a", north.url()), ("b", north.url())]),
+        ("south", &[("c", dead), ("d", failing.url())]),
+    ];
     for switch in ["", "partial_response: false\n"] {
         let gateway = Gateway::start(&impatient(groups, switch)).await;
         for form in FORMS {

@@ -26,7 +26,11 @@ impl<W: Write> Printer<W> {
 
     /// Prints a piece of a series; returns whether it is the first piece.
     pub(super) fn series(&mut self, labels: &[(&str, &str)], samples: &[(i64, f64)]) -> io::Result<bool> {
-        let same = self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).eq(labels.iter().copied());
+        let same = self
+            .labels
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .eq(labels.iter().copied());
         let begins = !self.begun || !same;
         if begins {
             self.end_series()?;
@@ -34,7 +38,8 @@ impl<W: Write> Printer<W> {
                 self.out.write_all(b"series,timestamp_ms,value\n")?;
             }
             self.begun = true;
-            self.labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            self.labels =
+                labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             if self.output == Output::Table {
                 writeln!(self.out, "{}", metric_text(labels))?;
             }
@@ -76,7 +81,10 @@ impl<W: Write> Printer<W> {
 /// The series as PromQL writes it.
 fn metric_text(labels: &[(&str, &str)]) -> String {
     let name = labels.iter().find(|(name, _)| *name == "__name__").map_or("", |(_, value)| value);
-    let pairs = labels.iter().filter(|(name, _)| *name != "__name__").map(|(name, value)| format!("{name}={value:?}"));
+    let pairs = labels
+        .iter()
+        .filter(|(name, _)| *name != "__name__")
+        .map(|(name, value)| format!("{name}={value:?}"));
     format!("{name}{{{}}}", pairs.collect::<Vec<_>>().join(", "))
 }
 
