@@ -18,6 +18,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::causes::causes;
+
 /// The flags that say how much is logged and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LoggingFlags {
@@ -194,22 +196,8 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.set(field.name(), Value::String(with_causes(value)));
+        self.set(field.name(), Value::String(causes(value)));
     }
-}
-
-/// The error with what caused it, outermost first, as far as the outer one does not say it already.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.to_string();
-        if !text.contains(&inner) {
-            text = format!("{text}: {inner}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn logfmt(fields: &Fields) -> String {
