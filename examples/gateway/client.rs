@@ -17,8 +17,9 @@ use prost::Message;
 use reqwest::{Method, Url};
 
 use self::print::Printer;
+use crate::common::causes::causes;
 use crate::common::duration::PromDuration;
-use crate::common::http_client::{HttpClient, HttpClientConfig, causes};
+use crate::common::http_client::{HttpClient, HttpClientConfig};
 use crate::common::selector;
 use crate::common::yaml::{self, ConfigError};
 

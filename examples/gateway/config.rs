@@ -64,7 +64,7 @@ with_http_client_config! {
     /// A server that answers remote reads.
     #[derive(Debug)]
     pub struct UpstreamConfig {
-        /// Unique name, for headers, metrics and logs.
+        /// Its name, unique in the group, for headers, metrics and logs.
         pub name: Spanned<String>,
         /// Its remote-read endpoint.
         pub url: Spanned<String>,
@@ -94,22 +94,21 @@ fn build(config: Config, file: &str, directory: Option<&Path>, metrics: &Metrics
     if config.groups.value.is_empty() {
         return Err(ConfigError::spanned(file, &config.groups, "no groups: expected at least one, with upstreams"));
     }
-    let mut names = Names { file, seen: HashSet::new() };
+    let mut names = Names { what: "group", file, seen: HashSet::new() };
     let mut groups = Vec::new();
     for group in config.groups.value {
-        groups.push(build_group(group, &mut names, directory, metrics)?);
+        names.take(&group.name)?;
+        groups.push(build_group(group, file, directory, metrics)?);
     }
     Ok(Topology { partial_response: config.partial_response, groups })
 }
 
 fn build_group(
     group: GroupConfig,
-    names: &mut Names<'_>,
+    file: &str,
     directory: Option<&Path>,
     metrics: &Metrics,
 ) -> Result<Group, ConfigError> {
-    let file = names.file;
-    names.take("group", &group.name)?;
     if group.upstreams.value.is_empty() {
         let message = format!("group {:?} has no upstreams: expected at least one", group.name.value);
         return Err(ConfigError::spanned(file, &group.upstreams, message));
@@ -124,9 +123,10 @@ fn build_group(
             return Err(ConfigError::spanned(file, value, message));
         }
     }
+    let mut names = Names { what: "upstream", file, seen: HashSet::new() };
     let mut upstreams = Vec::new();
     for upstream in group.upstreams.value {
-        names.take("upstream", &upstream.name)?;
+        names.take(&upstream.name)?;
         upstreams.push(Arc::new(build_upstream(upstream, &group.name.value, file, directory, metrics)?));
     }
     let replica_labels = group.replica_labels.into_iter().map(|label| label.value).collect();
@@ -172,20 +172,22 @@ fn build_upstream(
     })
 }
 
-/// Names that must be unique, because headers, metrics and logs use them alone.
+/// Names that must be unique and fit into a header.
 struct Names<'f> {
+    what: &'static str,
     file: &'f str,
-    seen: HashSet<(&'static str, String)>,
+    seen: HashSet<String>,
 }
 
 impl Names<'_> {
-    fn take(&mut self, what: &'static str, name: &Spanned<String>) -> Result<(), ConfigError> {
+    fn take(&mut self, name: &Spanned<String>) -> Result<(), ConfigError> {
+        let what = self.what;
         let visible = !name.value.is_empty() && name.value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
         if !visible {
             let message = format!("{:?} cannot name a {what}: expected visible ASCII without commas and spaces", name.value);
             return Err(ConfigError::spanned(self.file, name, message));
         }
-        if !self.seen.insert((what, name.value.clone())) {
+        if !self.seen.insert(name.value.clone()) {
             let message = format!("there are two {what}s {:?}: expected each name once", name.value);
             return Err(ConfigError::spanned(self.file, name, message));
         }

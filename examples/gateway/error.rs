@@ -27,7 +27,7 @@ pub enum ReadError {
     #[error("{0}")]
     Negotiate(#[from] NegotiateError),
     /// The body of the request.
-    #[error("{0}")]
+    #[error("the body is not a snappy block that can be read: {0}")]
     Body(#[from] DecodeError),
     /// The message in the body.
     #[error("not a ReadRequest: {0}")]

@@ -254,7 +254,8 @@ impl Fanout {
                 continue;
             }
             if !group.is_lost() {
-                group.failures[group.settled..].iter().for_each(|failure| self.metrics.degraded(&failure.upstream));
+                let fresh = &group.failures[group.settled..];
+                fresh.iter().for_each(|failure| self.metrics.degraded(&group.name, &failure.upstream));
             } else if may_go_on {
                 self.metrics.partial(&group.name);
             } else {

@@ -13,6 +13,7 @@
 //! | [`embedded`] | what is read while nothing is configured |
 //! | [`page`] | the page at `/` |
 //! | [`client`] | `gateway read` |
+//! | [`program`] | the command line, and how it is put together |
 
 pub mod answer;
 pub mod chunks;
@@ -24,6 +25,7 @@ pub mod labels;
 pub mod merged;
 pub mod metrics;
 pub mod page;
+pub mod program;
 pub mod read;
 pub mod sampled;
 pub mod series;

@@ -21,7 +21,8 @@ use super::labels::{Relabel, Restore};
 use super::metrics::UpstreamMetrics;
 use super::sampled;
 use super::series::Part;
-use crate::common::http_client::{HttpClient, causes};
+use crate::common::causes::causes;
+use crate::common::http_client::HttpClient;
 use crate::common::selector::CompiledMatchers;
 
 /// Most bytes of an upstream's error text that are handed on.
@@ -44,7 +45,7 @@ pub enum Origin {
 /// An upstream as configured, and what was seen of it last.
 #[derive(Debug)]
 pub struct Upstream {
-    /// Its name, unique in the configuration.
+    /// Its name, unique in its group.
     pub name: String,
     /// Where it answers.
     pub origin: Origin,

@@ -130,12 +130,9 @@ pub fn answer_headers(response_type: ResponseType) -> &'static [(&'static str, &
 /// If it is missing or neither of the two.
 pub fn answer_type(content_type: Option<&str>) -> Result<ResponseType, NegotiateError> {
     let found = content_type.unwrap_or_default();
-    let begins_with = |media_type: &str| {
-        found.get(..media_type.len()).is_some_and(|start| start.eq_ignore_ascii_case(media_type))
-    };
-    if begins_with(STREAMED_MEDIA_TYPE) {
+    if begins_with(found, STREAMED_MEDIA_TYPE) {
         Ok(ResponseType::StreamedXorChunks)
-    } else if begins_with(PROTOBUF) {
+    } else if begins_with(found, PROTOBUF) {
         Ok(ResponseType::Samples)
     } else {
         Err(NegotiateError::AnswerType { found: clip(found) })
@@ -143,7 +140,7 @@ pub fn answer_type(content_type: Option<&str>) -> Result<ResponseType, Negotiate
 }
 
 /// Whether the headers of a read request leave its body readable: protobuf, compressed with snappy. A missing
-/// or empty header means just that.
+/// or empty header means just that, and so does the type of a streamed answer, which vmctl sends.
 ///
 /// # Errors
 ///
@@ -153,6 +150,10 @@ pub fn check_read_request(
     content_encoding: Option<&str>,
 ) -> Result<(), NegotiateError> {
     check_encoding(content_encoding)?;
+    // vmctl announces the type of the answer that it wants as the type of its request.
+    if content_type.is_some_and(|found| begins_with(found, STREAMED_MEDIA_TYPE)) {
+        return Ok(());
+    }
     match proto_parameter(content_type)? {
         None | Some("prometheus.ReadRequest") => Ok(()),
         Some(_) => Err(unsupported_type(content_type)),
@@ -230,6 +231,10 @@ impl DecodeError {
     pub fn status(&self) -> u16 {
         400
     }
+}
+
+fn begins_with(content_type: &str, media_type: &str) -> bool {
+    content_type.get(..media_type.len()).is_some_and(|start| start.eq_ignore_ascii_case(media_type))
 }
 
 fn check_encoding(content_encoding: Option<&str>) -> Result<(), NegotiateError> {

@@ -254,10 +254,12 @@ fn decode_samples(
             delta_ms = delta_ms.wrapping_add(read_change_of_delta(&mut reader) as u64);
         }
         t_ms = t_ms.wrapping_add(delta_ms as i64);
-        state.read(&mut reader).map_err(|kind| DecodeError::new(kind, start))?;
+        let value = state.read(&mut reader);
+        // First, because what is read past the end is made up and so are errors in it.
         if let Some(end) = reader.overrun() {
             return Err(truncated(chunk, start, end - start));
         }
+        value.map_err(|kind| DecodeError::new(kind, start))?;
         timestamps_ms.push(t_ms);
         values.push(f64::from_bits(state.bits));
     }

@@ -1,5 +1,7 @@
 //! What a real Prometheus sent is read, agrees with itself, and is written again byte for byte.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
