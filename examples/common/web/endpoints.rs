@@ -16,6 +16,7 @@ use super::auth;
 use super::config::WebConfig;
 use super::lifecycle::Lifecycle;
 use super::reload::Reloader;
+use crate::common::causes::panic_message;
 use crate::common::metrics::{Metrics, measure};
 
 /// What the shared endpoints need to know.
@@ -116,9 +117,7 @@ async fn survive_panics(request: Request, next: Next) -> Response {
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
         Err(panic) => {
-            let message = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
-            tracing::error!(asked, panic = message.unwrap_or_default(), "A request handler panicked");
+            tracing::error!(asked, panic = panic_message(&*panic), "A request handler panicked");
             (StatusCode::INTERNAL_SERVER_ERROR, "internal error\n").into_response()
         }
     }
