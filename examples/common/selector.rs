@@ -183,7 +183,7 @@ mod tests {
             ("{job=\"node\"}", false),
             ("{job=~\"node.x\"}", true),
             ("{job=~\"node\"}", false),
-            ("{job!~\"node.*|b\"}", false),
+            ("{__name__=\"up\",job!~\"node.*|b\"}", false),
             ("{job=~\"b|node.*\"}", true),
             ("{__name__=\"up\",zone=\"\"}", true),
             ("{__name__=\"up\",zone=~\".+\"}", false),

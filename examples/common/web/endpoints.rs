@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use futures::FutureExt;
+use tower::ServiceExt;
 
 use super::auth;
 use super::config::WebConfig;
 use super::lifecycle::Lifecycle;
 use super::reload::Reloader;
+use crate::common::causes::panic_message;
 use crate::common::metrics::{Metrics, measure};
 
 /// What the shared endpoints need to know.
@@ -44,8 +46,12 @@ impl Endpoints {
             routes
         } else {
             let home = format!("{prefix}/");
-            let go_home = move || async move { Redirect::to(&home) };
-            Router::new().route("/", get(go_home)).nest(prefix, routes)
+            // A nested "/" is the bare prefix alone; what people know is the prefix with its slash.
+            let at_home = routes.clone();
+            let at_home = any(move |request| at_home.oneshot(without_path(request)));
+            let go_home = format!("{prefix}/");
+            let go_home = get(async move || Redirect::to(&go_home));
+            Router::new().route("/", go_home).route(&home, at_home).nest(prefix, routes)
         };
         // From the inside out: what is counted includes refused requests and panics.
         routes
@@ -53,6 +59,15 @@ impl Endpoints {
             .layer(middleware::from_fn_with_state(config, auth::guard))
             .layer(middleware::from_fn_with_state((http_metrics, Arc::from(prefix)), measure))
     }
+}
+
+/// The same request for `/`, with its query.
+fn without_path(mut request: Request) -> Request {
+    let query = request.uri().query().map(|query| format!("/?{query}"));
+    // A query that was one before is one still; if it were not, it would be left out.
+    let uri = query.and_then(|uri| Uri::try_from(uri).ok()).unwrap_or(Uri::from_static("/"));
+    *request.uri_mut() = uri;
+    request
 }
 
 async fn healthy(State(endpoints): State<Endpoints>) -> String {
@@ -102,9 +117,7 @@ async fn survive_panics(request: Request, next: Next) -> Response {
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
         Err(panic) => {
-            let message = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
-            tracing::error!(asked, panic = message.unwrap_or_default(), "A request handler panicked");
+            tracing::error!(asked, panic = panic_message(&*panic), "A request handler panicked");
             (StatusCode::INTERNAL_SERVER_ERROR, "internal error\n").into_response()
         }
     }
