@@ -3,7 +3,11 @@
 //! Collectors and client live in this process, the gateway is a process of its own (this binary again), so that its
 //! memory and processor time can be told apart. After the timings a table says what they were; peak memory that grows
 //! with the range fails the run.
-#![allow(clippy::disallowed_methods, clippy::expect_used, reason = "a bench has threads of its own, and fails loudly")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a bench has threads of its own, and fails loudly"
+)]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -52,7 +56,11 @@ fn time_reads(runtime: &Runtime, collectors: &Collectors) {
     let (direct, through) = (collectors.url("a", 6), gateway.url());
     let (from_one, merged) = runtime.block_on(async { (read(&direct).await, read(&through).await) });
     assert_eq!(from_one.series, SERIES, "one collector has every series");
-    assert_eq!(merged, Read { bytes: merged.bytes, ..collectors.union(6) }, "the gateway gives the union of both");
+    assert_eq!(
+        merged,
+        Read { bytes: merged.bytes, ..collectors.union(6) },
+        "the gateway gives the union of both"
+    );
 
     let mut group = criterion.benchmark_group("gateway/read/2-replicas-2000-series-6h");
     group.sampling_mode(SamplingMode::Flat).sample_size(10).measurement_time(Duration::from_secs(10));
@@ -67,7 +75,10 @@ fn time_reads(runtime: &Runtime, collectors: &Collectors) {
 
 /// Peak memory and processor time of a gateway that has read one range ten times.
 fn report(runtime: &Runtime, collectors: &Collectors) {
-    println!("{:>5} {:>12} {:>12} {:>14} {:>14}", "range", "samples in", "MB out", "CPU ms/read", "peak RSS KiB");
+    println!(
+        "{:>5} {:>12} {:>12} {:>14} {:>14}",
+        "range", "samples in", "MB out", "CPU ms/read", "peak RSS KiB"
+    );
     let mut peaks = Vec::new();
     for hours in HOURS {
         const READS: u32 = 10;
@@ -141,7 +152,9 @@ impl Collectors {
         let answers: Vec<_> = HOURS
             .iter()
             .flat_map(|&hours| [("a", 0), ("b", 200)].map(|(replica, shift_ms)| (replica, hours, shift_ms)))
-            .map(|(replica, hours, shift_ms)| (format!("{replica}/{hours}"), Bytes::from(frames(replica, hours, shift_ms))))
+            .map(|(replica, hours, shift_ms)| {
+                (format!("{replica}/{hours}"), Bytes::from(frames(replica, hours, shift_ms)))
+            })
             .collect();
         let app = Router::new().route("/{*answer}", post(answer)).with_state(Arc::new(answers));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -161,7 +174,10 @@ impl Collectors {
     }
 }
 
-async fn answer(State(answers): State<Arc<Vec<(String, Bytes)>>>, Path(path): Path<String>) -> impl axum::response::IntoResponse {
+async fn answer(
+    State(answers): State<Arc<Vec<(String, Bytes)>>>,
+    Path(path): Path<String>,
+) -> impl axum::response::IntoResponse {
     let (_, body) = answers.iter().find(|(name, _)| *name == path).expect("a known answer").clone();
     let pieces = stream::unfold(body, async |mut rest| {
         let piece = rest.split_to(rest.len().min(64 << 10));
@@ -176,7 +192,12 @@ fn frames(replica: &str, hours: i64, shift_ms: i64) -> Vec<u8> {
     let scrapes = hours * 3_600_000 / INTERVAL_MS;
     for series in 0..SERIES {
         let instance = format!("10.0.{:03}.{:03}:9100", series / 250, series % 250);
-        let labels = [("__name__", "http_requests_total"), ("instance", instance.as_str()), ("job", "node"), ("replica", replica)];
+        let labels = [
+            ("__name__", "http_requests_total"),
+            ("instance", instance.as_str()),
+            ("job", "node"),
+            ("replica", replica),
+        ];
         let (mut chunks, mut value) = (Vec::new(), 0.0);
         let times: Vec<_> = (0..scrapes).map(|scrape| START_MS + scrape * INTERVAL_MS + shift_ms).collect();
         for times in times.chunks(SAMPLES_PER_CHUNK) {
@@ -209,7 +230,8 @@ struct Gateway {
 impl Gateway {
     fn start(collectors: &Collectors, hours: i64) -> Self {
         let config = tempfile::NamedTempFile::new().expect("a file");
-        let upstreams = ["a", "b"].map(|replica| format!("{{ name: {replica}, url: \"{}\" }}", collectors.url(replica, hours)));
+        let upstreams = ["a", "b"]
+            .map(|replica| format!("{{ name: {replica}, url: \"{}\" }}", collectors.url(replica, hours)));
         let text = format!(
             "groups:\n  - name: all\n    replica_labels: [replica]\n    upstreams:\n      - {}\n      - {}\n",
             upstreams[0], upstreams[1]

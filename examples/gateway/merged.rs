@@ -21,7 +21,11 @@ const FLUSH_BYTES: usize = 1 << 20;
 /// Where merged series go.
 pub trait Sink {
     /// Takes chunks of a series. A series may come in several pieces, one right after the other.
-    fn write(&mut self, labels: &Labels, chunks: Vec<Chunk>) -> impl Future<Output = Result<(), ReadError>> + Send;
+    fn write(
+        &mut self,
+        labels: &Labels,
+        chunks: Vec<Chunk>,
+    ) -> impl Future<Output = Result<(), ReadError>> + Send;
 
     /// Whether what has been written so far can still be declared partial.
     fn can_turn_partial(&self) -> bool;
@@ -74,7 +78,13 @@ impl Fanout {
             let index = fanout.groups.len();
             let running = group.upstreams.len();
             let name = group.name.clone();
-            fanout.groups.push(GroupState { name, running, complete: false, failures: Vec::new(), settled: 0 });
+            fanout.groups.push(GroupState {
+                name,
+                running,
+                complete: false,
+                failures: Vec::new(),
+                settled: 0,
+            });
             for upstream in &group.upstreams {
                 let asked = asked.clone();
                 reads.push(async move { (index, upstream, upstream.read(&asked).await) });

@@ -107,7 +107,9 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     let reload = move || {
         let loaded = args.config_file.as_deref().map(|file| config::load(file, &metrics)).transpose();
         let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, ConfigError>(loaded?.into_iter().for_each(|topology| gateway.replace_topology(topology))) }
+        async move {
+            Ok::<_, ConfigError>(loaded?.into_iter().for_each(|topology| gateway.replace_topology(topology)))
+        }
     };
     Ok(server.serve(app, registry, reload).await?)
 }
