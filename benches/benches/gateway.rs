@@ -1,7 +1,7 @@
 //! `gateway/read/…`: a streamed read of two replicas through the gateway, against the same read from one of them.
 //!
 //! Collectors and client live in this process, the gateway is a process of its own (this binary again), so that its
-//! memory and processor time can be told apart. After the timings a table says what they were; peak memory that grows
+//! memory and processor time can be told apart; it runs on the system's allocator, as the program does. After the timings a table says what they were; peak memory that grows
 //! with the range fails the run.
 #![allow(
     clippy::disallowed_methods,
@@ -21,7 +21,6 @@ use axum::http::header;
 use axum::routing::post;
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use futures::{StreamExt, stream};
-use promha_benches as _;
 use promha_examples::common::http_client::HttpClientConfig;
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView, FrameLimits, FrameReader, FrameWriter};
 use promha_remote_proto::prompb::{LabelMatcher, MatcherType, Query, ReadRequest, ResponseType};
