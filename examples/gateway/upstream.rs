@@ -107,6 +107,9 @@ pub enum UpstreamError {
     /// A sampled answer is not the message it should be.
     #[error("not a ReadResponse: {0}")]
     Protobuf(#[from] prost::DecodeError),
+    /// A sampled answer has a histogram whose parts do not fit together.
+    #[error("a histogram is broken: {0}")]
+    Histogram(EncodeError),
     /// The answer has to be held whole and is too large for that.
     #[error("an answer that must be held whole is larger than {limit} bytes")]
     TooLarge {
@@ -174,8 +177,12 @@ impl Upstream {
         let body = Body { stream: body, timeout: self.timeout, metrics: self.metrics.clone() };
         let series = match answer_type {
             ResponseType::StreamedXorChunks => {
-                let frames =
-                    Frames { body, reader: FrameReader::new(FrameLimits::default()), asked: asked.clone() };
+                let frames = Frames {
+                    body,
+                    piece: Bytes::new(),
+                    reader: FrameReader::new(FrameLimits::default()),
+                    asked: asked.clone(),
+                };
                 if self.sort {
                     Series::Held(sampled::sort(frames.hold(self.max_held_bytes).await?)?.into_iter())
                 } else {
@@ -322,10 +329,16 @@ enum Series {
     Streamed { frames: Frames, restore: Restore, ended: bool },
 }
 
+/// What of a piece is given to the frame reader at once. A piece can be several hundred KiB, and the reader's own buffer
+/// would grow to twice that.
+const READER_STEP_BYTES: usize = 32 << 10;
+
 /// Series out of a streamed body.
 #[derive(Debug)]
 struct Frames {
     body: Body,
+    /// What has arrived and the reader has not seen yet.
+    piece: Bytes,
     reader: FrameReader,
     asked: GroupQuery,
 }
@@ -339,13 +352,16 @@ impl Frames {
                     return Ok(Some(Part::copy(self.asked.relabel.apply(arrived), &series)));
                 }
             }
-            match self.body.next().await? {
-                Some(piece) => self.reader.push(&piece),
-                None => {
-                    self.reader.finish()?;
-                    return Ok(None);
+            if self.piece.is_empty() {
+                match self.body.next().await? {
+                    Some(piece) => self.piece = piece,
+                    None => {
+                        self.reader.finish()?;
+                        return Ok(None);
+                    }
                 }
             }
+            self.reader.push(&self.piece.split_to(self.piece.len().min(READER_STEP_BYTES)));
         }
     }
 
