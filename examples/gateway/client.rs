@@ -126,6 +126,8 @@ struct Counts {
     series: u64,
     chunks: u64,
     samples: u64,
+    /// Chunks of what cannot be shown: native histograms.
+    unshown: u64,
 }
 
 /// Reads and prints series to standard output; what came back is summed up on standard error.
@@ -165,7 +167,7 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     let Reader { printer, counts, progress, .. } = reader;
     printer.finish()?;
     progress.finish_and_clear();
-    let Counts { bytes, series, chunks, samples } = counts;
+    let Counts { bytes, series, chunks, samples, unshown } = counts;
     let kind = if answer_type == ResponseType::Samples { "samples" } else { "streamed chunks" };
     eprintln!(
         "{kind} ({}): {} series, {} chunks, {} samples, {} in {:.3} s",
@@ -176,6 +178,9 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
         HumanBytes(bytes),
         started.elapsed().as_secs_f64()
     );
+    if unshown > 0 {
+        eprintln!("not shown: {} chunks of native histograms", HumanCount(unshown));
+    }
     for (what, names) in shortcomings {
         if let Some(names) = names {
             eprintln!("{what}: {names} did not answer");
@@ -251,6 +256,8 @@ impl<W: Write> Reader<W> {
             self.counts.chunks += 1;
             if chunk.encoding == ChunkEncoding::Xor {
                 xor::decode(chunk.data, &mut timestamps_ms, &mut values)?;
+            } else {
+                self.counts.unshown += 1;
             }
         }
         self.print(series.labels(), timestamps_ms.into_iter().zip(values))
@@ -286,6 +293,9 @@ impl<W: Write> Reader<W> {
     ) -> Result<(), ClientError> {
         let range = self.start_ms..=self.end_ms;
         let samples: Vec<_> = samples.filter(|(t_ms, _)| range.contains(t_ms)).collect();
+        if samples.is_empty() {
+            return Ok(());
+        }
         self.counts.samples += samples.len() as u64;
         if self.printer.series(labels, &samples)? {
             self.counts.series += 1;

@@ -34,10 +34,7 @@ impl<W: Write> Printer<W> {
         let begins = !self.begun || !same;
         if begins {
             self.end_series()?;
-            if !self.begun && self.output == Output::Csv {
-                self.out.write_all(b"series,timestamp_ms,value\n")?;
-            }
-            self.begun = true;
+            self.begin()?;
             self.labels =
                 labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             if self.output == Output::Table {
@@ -47,13 +44,13 @@ impl<W: Write> Printer<W> {
         match self.output {
             Output::Table => {
                 for &(t_ms, value) in samples {
-                    writeln!(self.out, "  {}  {value}", time_text(t_ms))?;
+                    writeln!(self.out, "  {}  {}", time_text(t_ms), value_text(value))?;
                 }
             }
             Output::Csv => {
                 let series = metric_text(labels).replace('"', "\"\"");
                 for &(t_ms, value) in samples {
-                    writeln!(self.out, "\"{series}\",{t_ms},{value}")?;
+                    writeln!(self.out, "\"{series}\",{t_ms},{}", value_text(value))?;
                 }
             }
             Output::Json => self.samples.extend_from_slice(samples),
@@ -64,7 +61,17 @@ impl<W: Write> Printer<W> {
     /// Prints what is left.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.end_series()?;
+        self.begin()?;
         self.out.flush()
+    }
+
+    /// Prints what comes before the first series, also where there is none.
+    fn begin(&mut self) -> io::Result<()> {
+        if !self.begun && self.output == Output::Csv {
+            self.out.write_all(b"series,timestamp_ms,value\n")?;
+        }
+        self.begun = true;
+        Ok(())
     }
 
     fn end_series(&mut self) -> io::Result<()> {
@@ -73,7 +80,8 @@ impl<W: Write> Printer<W> {
         }
         let labels = self.labels.drain(..).map(|(name, value)| (name, Value::from(value)));
         let metric: Map<String, Value> = labels.collect();
-        let (timestamps, values): (Vec<_>, Vec<_>) = self.samples.drain(..).unzip();
+        let (timestamps, values): (Vec<_>, Vec<_>) =
+            self.samples.drain(..).map(|(t_ms, value)| (t_ms, json_value(value))).unzip();
         writeln!(self.out, "{}", json!({ "metric": metric, "values": values, "timestamps": timestamps }))
     }
 }
@@ -86,6 +94,21 @@ fn metric_text(labels: &[(&str, &str)]) -> String {
         .filter(|(name, _)| *name != "__name__")
         .map(|(name, value)| format!("{name}={value:?}"));
     format!("{name}{{{}}}", pairs.collect::<Vec<_>>().join(", "))
+}
+
+/// A value as Prometheus writes it.
+fn value_text(value: f64) -> String {
+    if value.is_infinite() { format!("{value:+}").replace("inf", "Inf") } else { value.to_string() }
+}
+
+/// A value as VictoriaMetrics exports and imports it: JSON has no number for some.
+fn json_value(value: f64) -> Value {
+    match value {
+        f64::INFINITY => Value::from("Infinity"),
+        f64::NEG_INFINITY => Value::from("-Infinity"),
+        // NaN is null.
+        _ => Value::from(value),
+    }
 }
 
 fn time_text(t_ms: i64) -> String {
@@ -106,7 +129,7 @@ mod tests {
         let mut printer = Printer::new(output, &mut out);
         assert!(printer.series(LABELS, &[(1_000, 1.0)]).unwrap());
         assert!(!printer.series(LABELS, &[(2_500, f64::NAN)]).unwrap(), "the same series goes on");
-        assert!(printer.series(&[("job", "b")], &[(0, 0.5)]).unwrap());
+        assert!(printer.series(&[("job", "b")], &[(0, f64::NEG_INFINITY)]).unwrap());
         printer.finish().unwrap();
         String::from_utf8(out).unwrap()
     }
@@ -116,17 +139,17 @@ mod tests {
         assert_eq!(
             printed(Output::Table),
             "up{job=\"a\\\"b\"}\n  1970-01-01T00:00:01.000Z  1\n  1970-01-01T00:00:02.500Z  NaN\n\
-             {job=\"b\"}\n  1970-01-01T00:00:00.000Z  0.5\n"
+             {job=\"b\"}\n  1970-01-01T00:00:00.000Z  -Inf\n"
         );
         assert_eq!(
             printed(Output::Csv),
             "series,timestamp_ms,value\n\"up{job=\"\"a\\\"\"b\"\"}\",1000,1\n\"up{job=\"\"a\\\"\"b\"\"}\",2500,NaN\n\
-             \"{job=\"\"b\"\"}\",0,0.5\n"
+             \"{job=\"\"b\"\"}\",0,-Inf\n"
         );
         assert_eq!(
             printed(Output::Json),
             "{\"metric\":{\"__name__\":\"up\",\"job\":\"a\\\"b\"},\"timestamps\":[1000,2500],\"values\":[1.0,null]}\n\
-             {\"metric\":{\"job\":\"b\"},\"timestamps\":[0],\"values\":[0.5]}\n"
+             {\"metric\":{\"job\":\"b\"},\"timestamps\":[0],\"values\":[\"-Infinity\"]}\n"
         );
     }
 }
