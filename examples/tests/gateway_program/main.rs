@@ -7,5 +7,6 @@
 mod harness;
 
 mod data;
+mod embedded;
 mod read;
 mod read_errors;
