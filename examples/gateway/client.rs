@@ -131,6 +131,8 @@ struct Counts {
     series: u64,
     chunks: u64,
     samples: u64,
+    /// Chunks in an encoding that is unknown here.
+    unshown: u64,
 }
 
 /// Reads and prints series to standard output; what came back is summed up on standard error.
@@ -171,7 +173,7 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     let Reader { printer, counts, progress, .. } = reader;
     printer.finish()?;
     progress.finish_and_clear();
-    let Counts { bytes, series, chunks, samples } = counts;
+    let Counts { bytes, series, chunks, samples, unshown } = counts;
     let kind = if answer_type == ResponseType::Samples { "samples" } else { "streamed chunks" };
     eprintln!(
         "{kind} ({}): {} series, {} chunks, {} samples, {} in {:.3} s",
@@ -182,6 +184,9 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
         HumanBytes(bytes),
         started.elapsed().as_secs_f64()
     );
+    if unshown > 0 {
+        eprintln!("not shown: {} chunks in an encoding that is unknown here", HumanCount(unshown));
+    }
     for (what, names) in shortcomings {
         if let Some(names) = names {
             eprintln!("{what}: {names} did not answer");
@@ -256,7 +261,10 @@ impl<W: Write> Reader<W> {
         let mut samples = Vec::new();
         for chunk in series.chunks() {
             self.counts.chunks += 1;
-            self.samples.decode(chunk)?;
+            match self.samples.decode(chunk) {
+                Err(SamplesError::Encoding(_)) => self.counts.unshown += 1,
+                decoded => decoded?,
+            }
             samples.extend(self.samples.floats().map(|(t_ms, value)| (t_ms, Value::Float(value))));
             samples.extend(self.samples.histograms().map(|view| (view.t_ms, Value::histogram(&view))));
         }
@@ -281,9 +289,10 @@ impl<W: Write> Reader<W> {
             let labels: Vec<_> =
                 series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
             let floats = series.samples.iter().map(|sample| (sample.timestamp, Value::Float(sample.value)));
-            let histograms = series.histograms.iter().map(|message| {
-                (message.timestamp, HistogramView::with_message(message, |view| Value::histogram(view)))
-            });
+            let histograms = series
+                .histograms
+                .iter()
+                .map(|message| (message.timestamp, HistogramView::with_message(message, Value::histogram)));
             let mut samples: Vec<_> = floats.chain(histograms).collect();
             samples.sort_by_key(|(t_ms, _)| *t_ms);
             self.print(&labels, samples)?;
@@ -295,6 +304,9 @@ impl<W: Write> Reader<W> {
     fn print(&mut self, labels: &[(&str, &str)], mut samples: Vec<(i64, Value)>) -> Result<(), ClientError> {
         let range = self.start_ms..=self.end_ms;
         samples.retain(|(t_ms, _)| range.contains(t_ms));
+        if samples.is_empty() {
+            return Ok(());
+        }
         self.counts.samples += samples.len() as u64;
         if self.printer.series(labels, &samples)? {
             self.counts.series += 1;

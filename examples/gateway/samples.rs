@@ -224,3 +224,116 @@ fn encode<N: Number>(encoder: &mut HistogramEncoder, histograms: &mut Histograms
     debug_assert!(encoded.is_ok(), "{encoded:?}");
     histograms.clear();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use promha_remote_proto::histogram::{Count, ResetHint, Span};
+
+    fn histogram(t_ms: i64, observations: u64, float: bool) -> HistogramView<'static> {
+        let count = if float { Count::Float(observations as f64) } else { Count::Int(observations) };
+        HistogramView {
+            t_ms,
+            count: Some(count),
+            sum: observations as f64 / 2.0,
+            schema: 1,
+            ..HistogramView::default()
+        }
+    }
+
+    fn cut(push: impl FnOnce(&mut ChunkCutter, &mut Vec<Chunk>)) -> Vec<Chunk> {
+        let (mut cutter, mut chunks) = (ChunkCutter::default(), Vec::new());
+        push(&mut cutter, &mut chunks);
+        cutter.cut(&mut chunks);
+        assert!(cutter.is_empty());
+        chunks
+    }
+
+    /// Encoding, first and last time, and number of samples.
+    fn described(chunks: &[Chunk]) -> Vec<(ChunkEncoding, i64, i64, usize)> {
+        let mut samples = Samples::default();
+        let described = chunks.iter().map(|chunk| {
+            samples.decode(chunk.view()).unwrap();
+            (chunk.encoding, chunk.min_ms, chunk.max_ms, samples.timestamps_ms().len())
+        });
+        described.collect()
+    }
+
+    #[test]
+    fn a_chunk_holds_one_kind_and_at_most_so_many() {
+        let chunks = cut(|cutter, chunks| {
+            (0..130).for_each(|n| cutter.push_float(n, 1.0, chunks));
+            (130..135).for_each(|n| cutter.push_histogram(&histogram(n, n as u64, false), chunks).unwrap());
+            (135..260).for_each(|n| cutter.push_histogram(&histogram(n, n as u64, true), chunks).unwrap());
+            cutter.push_float(260, 1.0, chunks);
+        });
+        assert_eq!(
+            described(&chunks),
+            [
+                (ChunkEncoding::Xor, 0, 119, 120),
+                (ChunkEncoding::Xor, 120, 129, 10),
+                (ChunkEncoding::Histogram, 130, 134, 5),
+                (ChunkEncoding::FloatHistogram, 135, 254, 120),
+                (ChunkEncoding::FloatHistogram, 255, 259, 5),
+                (ChunkEncoding::Xor, 260, 260, 1),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_counter_that_goes_down_begins_a_chunk() {
+        let chunks = cut(|cutter, chunks| {
+            for (t_ms, observations) in [(0, 5), (1, 9), (2, 3), (3, 4)] {
+                cutter.push_histogram(&histogram(t_ms, observations, false), chunks).unwrap();
+            }
+        });
+        let counts: Vec<_> =
+            described(&chunks).into_iter().map(|(_, min_ms, _, count)| (min_ms, count)).collect();
+        assert_eq!(counts, [(0, 2), (2, 2)]);
+        let mut samples = Samples::default();
+        samples.decode(chunks[1].view()).unwrap();
+        let hints: Vec<_> = samples.histograms().map(|view| view.reset_hint).collect();
+        assert_eq!(hints, [ResetHint::Unknown, ResetHint::No], "whoever needs to know compares the first one");
+    }
+
+    #[test]
+    fn ranges_of_decoded_samples_are_cut_again() {
+        let whole = cut(|cutter, chunks| {
+            (0..100).for_each(|n| cutter.push_histogram(&histogram(n, n as u64, false), chunks).unwrap());
+        });
+        let mut samples = Samples::default();
+        samples.decode(whole[0].view()).unwrap();
+        let again = cut(|cutter, chunks| {
+            cutter.push(&samples, 0..0, chunks);
+            cutter.push(&samples, 0..60, chunks);
+            cutter.push(&samples, 60..100, chunks);
+        });
+        assert_eq!(again, whole);
+
+        let floats = cut(|cutter, chunks| (0..100).for_each(|n| cutter.push_float(n, n as f64, chunks)));
+        samples.decode(floats[0].view()).unwrap();
+        assert_eq!(samples.histograms().count(), 0, "nothing is left of what was there before");
+        let twice = cut(|cutter, chunks| {
+            cutter.push(&samples, 0..100, chunks);
+            cutter.push(&samples, 0..100, chunks);
+        });
+        assert_eq!(described(&twice).iter().map(|(.., count)| *count).collect::<Vec<_>>(), [120, 80]);
+    }
+
+    #[test]
+    fn broken_histograms_and_unknown_chunks_are_refused() {
+        let span = [Span { offset: 0, length: 2 }];
+        let broken = HistogramView { positive_spans: &span, positive_deltas: &[1], ..histogram(0, 1, false) };
+        let chunks = cut(|cutter, chunks| {
+            cutter.push_histogram(&broken, chunks).unwrap_err();
+        });
+        assert!(chunks.is_empty());
+
+        let mut samples = Samples::default();
+        let view = ChunkView { min_ms: 0, max_ms: 0, encoding: ChunkEncoding::Other(4), data: &[0, 1] };
+        assert_eq!(samples.decode(view).unwrap_err().to_string(), "chunk encoding 4 is unknown here");
+        let view = ChunkView { encoding: ChunkEncoding::Histogram, ..view };
+        assert!(matches!(samples.decode(view), Err(SamplesError::Decode(_))));
+        assert!(samples.timestamps_ms().is_empty());
+    }
+}

@@ -184,14 +184,18 @@ impl Upstream {
                     asked: asked.clone(),
                 };
                 if self.sort {
-                    Series::Held(sampled::sort(frames.hold(self.max_held_bytes).await?)?.into_iter())
+                    let parts = frames.hold(self.max_held_bytes).await?;
+                    Series::Held(apart(move || sampled::sort(parts)).await?.into_iter())
                 } else {
-                    Series::Streamed { frames, restore: Restore::new(asked.relabel.clone()), ended: false }
+                    let (frames, restore) = (Box::new(frames), Restore::new(asked.relabel.clone()));
+                    Series::Streamed { frames, restore, ended: false }
                 }
             }
             ResponseType::Samples => {
-                let body = body.hold(self.max_held_bytes).await?;
-                Series::Held(sampled::sort(sampled::decode(&body, self.max_held_bytes, asked)?)?.into_iter())
+                let (limit, asked) = (self.max_held_bytes, asked.clone());
+                let body = body.hold(limit).await?;
+                let parts = apart(move || sampled::sort(sampled::decode(&body, limit, &asked)?));
+                Series::Held(parts.await?.into_iter())
             }
         };
         Ok(Answer { upstream: Arc::clone(self), started, series, pending: None, done: false })
@@ -326,7 +330,7 @@ enum Series {
     /// In memory, sorted here.
     Held(std::vec::IntoIter<Part>),
     /// On the wire, sorted there.
-    Streamed { frames: Frames, restore: Restore, ended: bool },
+    Streamed { frames: Box<Frames>, restore: Restore, ended: bool },
 }
 
 /// What of a piece is given to the frame reader at once. A piece can be several hundred KiB, and the reader's own buffer
@@ -411,6 +415,16 @@ impl Body {
 impl std::fmt::Debug for Body {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Body").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// Runs what may take long without holding up the reads beside it.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, UpstreamError> + Send + 'static,
+) -> Result<T, UpstreamError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panic) => Err(UpstreamError::Transport(format!("reading the answer failed: {panic}"))),
     }
 }
 

@@ -32,8 +32,8 @@ impl Value {
 
     fn json(&self) -> serde_json::Value {
         match self {
-            Self::Float(value) => json!(value),
-            Self::Histogram { count, sum } => json!({ "count": count, "sum": sum }),
+            Self::Float(value) => float_json(*value),
+            Self::Histogram { count, sum } => json!({ "count": float_json(*count), "sum": float_json(*sum) }),
         }
     }
 }
@@ -41,8 +41,10 @@ impl Value {
 impl fmt::Display for Value {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Float(value) => write!(out, "{value}"),
-            Self::Histogram { count, sum } => write!(out, "{{count:{count} sum:{sum}}}"),
+            Self::Float(value) => out.write_str(&float_text(*value)),
+            Self::Histogram { count, sum } => {
+                write!(out, "{{count:{} sum:{}}}", float_text(*count), float_text(*sum))
+            }
         }
     }
 }
@@ -74,10 +76,7 @@ impl<W: Write> Printer<W> {
         let begins = !self.begun || !same;
         if begins {
             self.end_series()?;
-            if !self.begun && self.output == Output::Csv {
-                self.out.write_all(b"series,timestamp_ms,value\n")?;
-            }
-            self.begun = true;
+            self.begin()?;
             self.labels =
                 labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             if self.output == Output::Table {
@@ -104,7 +103,17 @@ impl<W: Write> Printer<W> {
     /// Prints what is left.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.end_series()?;
+        self.begin()?;
         self.out.flush()
+    }
+
+    /// Prints what comes before the first series, also where there is none.
+    fn begin(&mut self) -> io::Result<()> {
+        if !self.begun && self.output == Output::Csv {
+            self.out.write_all(b"series,timestamp_ms,value\n")?;
+        }
+        self.begun = true;
+        Ok(())
     }
 
     fn end_series(&mut self) -> io::Result<()> {
@@ -129,6 +138,21 @@ fn metric_text(labels: &[(&str, &str)]) -> String {
     format!("{name}{{{}}}", pairs.collect::<Vec<_>>().join(", "))
 }
 
+/// A value as Prometheus writes it.
+fn float_text(value: f64) -> String {
+    if value.is_infinite() { format!("{value:+}").replace("inf", "Inf") } else { value.to_string() }
+}
+
+/// A value as VictoriaMetrics exports and imports it: JSON has no number for some.
+fn float_json(value: f64) -> serde_json::Value {
+    match value {
+        f64::INFINITY => json!("Infinity"),
+        f64::NEG_INFINITY => json!("-Infinity"),
+        // NaN is null.
+        _ => json!(value),
+    }
+}
+
 fn time_text(t_ms: i64) -> String {
     match Timestamp::from_millisecond(t_ms) {
         Ok(time) => format!("{time:.3}"),
@@ -150,7 +174,7 @@ mod tests {
             !printer.series(LABELS, &[(2_500, Value::Float(f64::NAN))]).unwrap(),
             "the same series goes on"
         );
-        assert!(printer.series(&[("job", "b")], &[(0, Value::Float(0.5))]).unwrap());
+        assert!(printer.series(&[("job", "b")], &[(0, Value::Float(f64::NEG_INFINITY))]).unwrap());
         printer.finish().unwrap();
         String::from_utf8(out).unwrap()
     }
@@ -160,17 +184,17 @@ mod tests {
         assert_eq!(
             printed(Output::Table),
             "up{job=\"a\\\"b\"}\n  1970-01-01T00:00:01.000Z  1\n  1970-01-01T00:00:02.500Z  NaN\n\
-             {job=\"b\"}\n  1970-01-01T00:00:00.000Z  0.5\n"
+             {job=\"b\"}\n  1970-01-01T00:00:00.000Z  -Inf\n"
         );
         assert_eq!(
             printed(Output::Csv),
             "series,timestamp_ms,value\n\"up{job=\"\"a\\\"\"b\"\"}\",1000,1\n\"up{job=\"\"a\\\"\"b\"\"}\",2500,NaN\n\
-             \"{job=\"\"b\"\"}\",0,0.5\n"
+             \"{job=\"\"b\"\"}\",0,-Inf\n"
         );
         assert_eq!(
             printed(Output::Json),
             "{\"metric\":{\"__name__\":\"up\",\"job\":\"a\\\"b\"},\"timestamps\":[1000,2500],\"values\":[1.0,null]}\n\
-             {\"metric\":{\"job\":\"b\"},\"timestamps\":[0],\"values\":[0.5]}\n"
+             {\"metric\":{\"job\":\"b\"},\"timestamps\":[0],\"values\":[\"-Infinity\"]}\n"
         );
     }
 }
