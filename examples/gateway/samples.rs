@@ -293,7 +293,11 @@ mod tests {
         let mut samples = Samples::default();
         samples.decode(chunks[1].view()).unwrap();
         let hints: Vec<_> = samples.histograms().map(|view| view.reset_hint).collect();
-        assert_eq!(hints, [ResetHint::Unknown, ResetHint::No], "whoever needs to know compares the first one");
+        assert_eq!(
+            hints,
+            [ResetHint::Unknown, ResetHint::No],
+            "whoever needs to know compares the first one"
+        );
     }
 
     #[test]
