@@ -41,6 +41,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get};
 use prometheus_client::metrics::gauge::Gauge;
+use reqwest::Url;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use metrics::Metrics;
@@ -80,6 +81,8 @@ pub struct Gateway {
     reads: Arc<Semaphore>,
     /// Whether it runs without a configuration, on samplers of its own.
     embedded: bool,
+    /// The URL under which others reach it, if it was told.
+    external_url: Option<Url>,
 }
 
 /// A place among the concurrent reads, given back when dropped.
@@ -99,7 +102,13 @@ impl Gateway {
     /// A gateway that reads from `topology`; `embedded` says that nobody has configured that.
     pub fn new(topology: Topology, metrics: Metrics, limits: Limits, embedded: bool) -> Self {
         let reads = Arc::new(Semaphore::new(limits.concurrent_reads));
-        Self { topology: RwLock::new(Arc::new(topology)), metrics, limits, reads, embedded }
+        let topology = RwLock::new(Arc::new(topology));
+        Self { topology, metrics, limits, reads, embedded, external_url: None }
+    }
+
+    /// The same gateway, which its page shows under `url`.
+    pub fn with_external_url(self, url: Option<Url>) -> Self {
+        Self { external_url: url, ..self }
     }
 
     /// What is read from now.

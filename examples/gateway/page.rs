@@ -21,6 +21,10 @@ pre{padding:.8em;overflow-x:auto}.ok{color:#18794e}.bad{color:#b42318}.idle{colo
 /// Renders the page.
 pub async fn page(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Html<String> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:9099");
+    let base = match &gateway.external_url {
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+        None => format!("http://{host}"),
+    };
     let topology = gateway.topology();
     let mut page = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>promha gateway</title>\
@@ -43,7 +47,7 @@ pub async fn page(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Ht
         "A group that fails, fails the read."
     };
     let _ = write!(page, "<p>{partial}</p>");
-    render_next_steps(&mut page, &escape(host), gateway.embedded);
+    render_next_steps(&mut page, &escape(&base), gateway.embedded);
     Html(page)
 }
 
@@ -85,13 +89,13 @@ fn render_upstream(page: &mut String, upstream: &Upstream) {
     let _ = write!(page, "<tr><td>{name}<td><code>{address}</code><td class={class}>{state}<td>{took}");
 }
 
-fn render_next_steps(page: &mut String, host: &str, embedded: bool) {
+fn render_next_steps(page: &mut String, base: &str, embedded: bool) {
     let _ = write!(
         page,
         "<h2>What to try next</h2><p>Read through it:</p>\
-         <pre>gateway read 'up' --from now-5m --url http://{host}/api/v1/read</pre>\
+         <pre>gateway read 'up' --from now-5m --url {base}/api/v1/read</pre>\
          <p>Let a Prometheus query it:</p>\
-         <pre>remote_read:\n  - url: http://{host}/api/v1/read\n    read_recent: true</pre>"
+         <pre>remote_read:\n  - url: {base}/api/v1/read\n    read_recent: true</pre>"
     );
     if embedded {
         page.push_str(

@@ -101,7 +101,8 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
         Some(file) => config::load(file, &metrics)?,
         None => start_samplers(&server, &metrics, Arc::clone(&registry)),
     };
-    let gateway = Arc::new(Gateway::new(topology, metrics.clone(), limits, args.config_file.is_none()));
+    let gateway = Gateway::new(topology, metrics.clone(), limits, args.config_file.is_none());
+    let gateway = Arc::new(gateway.with_external_url(args.web.external_url.clone()));
     let app = app(Arc::clone(&gateway));
     server.lifecycle().ready();
     let reload = move || {
