@@ -6,7 +6,10 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod configuration;
 mod data;
+mod drain;
 mod embedded;
 mod read;
 mod read_errors;
+mod reload;
