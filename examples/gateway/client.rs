@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use promha_remote_proto::frame::{ChunkEncoding, ChunkedSeriesView, FrameLimits, FrameReader};
+use promha_remote_proto::frame::{ChunkedSeriesView, FrameLimits, FrameReader};
+use promha_remote_proto::histogram::HistogramView;
 use promha_remote_proto::negotiate::{self, NegotiateError};
 use promha_remote_proto::prompb::{Query, ReadRequest, ReadResponse, ResponseType};
-use promha_remote_proto::{DecodeError, EncodeError, snappy, xor};
+use promha_remote_proto::{DecodeError, EncodeError, snappy};
 use prost::Message;
 use reqwest::{Method, Url};
 
-use self::print::Printer;
+use self::print::{Printer, Value};
+use super::samples::{Samples, SamplesError};
 use crate::common::causes::causes;
 use crate::common::duration::PromDuration;
 use crate::common::http_client::{HttpClient, HttpClientConfig};
@@ -111,6 +113,9 @@ pub enum ClientError {
     /// The answer is broken.
     #[error("the answer cannot be read: {0}")]
     Decode(#[from] DecodeError),
+    /// A chunk has no samples that can be printed.
+    #[error("the answer cannot be read: {0}")]
+    Samples(#[from] SamplesError),
     /// A sampled answer is broken.
     #[error("the answer cannot be read: not a ReadResponse: {0}")]
     Protobuf(#[from] prost::DecodeError),
@@ -126,7 +131,7 @@ struct Counts {
     series: u64,
     chunks: u64,
     samples: u64,
-    /// Chunks of what cannot be shown: native histograms.
+    /// Chunks in an encoding that is unknown here.
     unshown: u64,
 }
 
@@ -156,6 +161,7 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     let mut reader = Reader {
         printer: Printer::new(args.output, io::BufWriter::new(io::stdout().lock())),
         counts: Counts::default(),
+        samples: Samples::default(),
         start_ms,
         end_ms,
         progress: progress(),
@@ -179,7 +185,7 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
         started.elapsed().as_secs_f64()
     );
     if unshown > 0 {
-        eprintln!("not shown: {} chunks of native histograms", HumanCount(unshown));
+        eprintln!("not shown: {} chunks in an encoding that is unknown here", HumanCount(unshown));
     }
     for (what, names) in shortcomings {
         if let Some(names) = names {
@@ -227,6 +233,7 @@ fn http_client(file: Option<&Path>) -> Result<HttpClient, ConfigError> {
 struct Reader<W: Write> {
     printer: Printer<W>,
     counts: Counts,
+    samples: Samples,
     start_ms: i64,
     end_ms: i64,
     progress: ProgressBar,
@@ -251,16 +258,17 @@ impl<W: Write> Reader<W> {
     }
 
     fn series(&mut self, series: &ChunkedSeriesView<'_>) -> Result<(), ClientError> {
-        let (mut timestamps_ms, mut values) = (Vec::new(), Vec::new());
+        let mut samples = Vec::new();
         for chunk in series.chunks() {
             self.counts.chunks += 1;
-            if chunk.encoding == ChunkEncoding::Xor {
-                xor::decode(chunk.data, &mut timestamps_ms, &mut values)?;
-            } else {
-                self.counts.unshown += 1;
+            match self.samples.decode(chunk) {
+                Err(SamplesError::Encoding(_)) => self.counts.unshown += 1,
+                decoded => decoded?,
             }
+            samples.extend(self.samples.floats().map(|(t_ms, value)| (t_ms, Value::Float(value))));
+            samples.extend(self.samples.histograms().map(|view| (view.t_ms, Value::histogram(&view))));
         }
-        self.print(series.labels(), timestamps_ms.into_iter().zip(values))
+        self.print(series.labels(), samples)
     }
 
     async fn sampled(
@@ -280,19 +288,22 @@ impl<W: Write> Reader<W> {
         for series in response.results.iter().flat_map(|result| &result.timeseries) {
             let labels: Vec<_> =
                 series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
-            self.print(&labels, series.samples.iter().map(|sample| (sample.timestamp, sample.value)))?;
+            let floats = series.samples.iter().map(|sample| (sample.timestamp, Value::Float(sample.value)));
+            let histograms = series
+                .histograms
+                .iter()
+                .map(|message| (message.timestamp, HistogramView::with_message(message, Value::histogram)));
+            let mut samples: Vec<_> = floats.chain(histograms).collect();
+            samples.sort_by_key(|(t_ms, _)| *t_ms);
+            self.print(&labels, samples)?;
         }
         Ok(())
     }
 
     /// Prints what is in the range: a chunk may reach beyond it.
-    fn print(
-        &mut self,
-        labels: &[(&str, &str)],
-        samples: impl Iterator<Item = (i64, f64)>,
-    ) -> Result<(), ClientError> {
+    fn print(&mut self, labels: &[(&str, &str)], mut samples: Vec<(i64, Value)>) -> Result<(), ClientError> {
         let range = self.start_ms..=self.end_ms;
-        let samples: Vec<_> = samples.filter(|(t_ms, _)| range.contains(t_ms)).collect();
+        samples.retain(|(t_ms, _)| range.contains(t_ms));
         if samples.is_empty() {
             return Ok(());
         }

@@ -15,7 +15,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::labels::Relabel;
 use super::metrics::Metrics;
-use super::series::{Chunk, ChunkCutter, SAMPLES_PER_CHUNK};
+use super::samples::{ChunkCutter, SAMPLES_PER_CHUNK};
+use super::series::Chunk;
 use super::topology::{Group, Topology};
 use super::upstream::{Origin, Upstream, UpstreamError};
 use crate::common::selector::CompiledMatchers;
@@ -135,7 +136,7 @@ impl Stored {
         if self.open.len() == SAMPLES_PER_CHUNK {
             let mut cutter = ChunkCutter::default();
             for (t_ms, value) in self.open.drain(..) {
-                cutter.push(t_ms, value, &mut self.sealed);
+                cutter.push_float(t_ms, value, &mut self.sealed);
             }
         }
     }
@@ -143,7 +144,7 @@ impl Stored {
     fn between(&self, start_ms: i64, end_ms: i64) -> Vec<Chunk> {
         let (mut cutter, mut open) = (ChunkCutter::default(), Vec::new());
         for &(t_ms, value) in &self.open {
-            cutter.push(t_ms, value, &mut open);
+            cutter.push_float(t_ms, value, &mut open);
         }
         cutter.cut(&mut open);
         let chunks = self.sealed.iter().cloned().chain(open);

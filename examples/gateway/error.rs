@@ -47,7 +47,7 @@ pub enum ReadError {
     /// A sampled answer has no room on the wire.
     #[error("the answer cannot be sent: {0}")]
     AnswerSize(#[from] EncodeError),
-    /// A chunk that passed through cannot be turned into samples.
+    /// A chunk cannot be turned into samples.
     #[error("cannot answer with samples: {0}")]
     Chunk(String),
     /// The client has stopped reading: its upstreams are let go.

@@ -64,7 +64,7 @@ impl Fanout {
     ///
     /// # Errors
     /// [`ReadError::Groups`] if a whole group fails and may not be left out, or no group is left;
-    /// [`ReadError::BadRequest`] if a matcher is invalid.
+    /// [`ReadError::Matcher`] if a matcher is invalid.
     pub async fn begin(topology: &Topology, query: &Query, metrics: &Metrics) -> Result<Self, ReadError> {
         let mut fanout = Self {
             sources: Vec::new(),

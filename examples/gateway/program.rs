@@ -108,7 +108,10 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
         let loaded = args.config_file.as_deref().map(|file| config::load(file, &metrics)).transpose();
         let gateway = Arc::clone(&gateway);
         async move {
-            Ok::<_, ConfigError>(loaded?.into_iter().for_each(|topology| gateway.replace_topology(topology)))
+            if let Some(topology) = loaded? {
+                gateway.replace_topology(topology);
+            }
+            Ok::<_, ConfigError>(())
         }
     };
     Ok(server.serve(app, registry, reload).await?)

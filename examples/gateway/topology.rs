@@ -51,9 +51,7 @@ impl Group {
                 if !CompiledMatchers::new([matcher])?.matches(&[(matcher.name.as_str(), value)]) {
                     return Ok(None);
                 }
-            } else if self.relabel.is_replica_label(&matcher.name)
-                && !(matcher.r#type == i32::from(MatcherType::Eq) && !matcher.value.is_empty())
-            {
+            } else if self.relabel.is_replica_label(&matcher.name) && !is_plain_equality(matcher) {
                 replica.push(matcher);
             } else {
                 forwarded.push(matcher.clone());
@@ -67,6 +65,11 @@ impl Group {
         let query = Query { matchers: forwarded, ..query.clone() };
         Ok(Some(GroupQuery { query, replica_matchers, relabel: self.relabel.clone() }))
     }
+}
+
+/// `=` with a value. With an empty one it asks for series that lack the label.
+fn is_plain_equality(matcher: &LabelMatcher) -> bool {
+    matcher.r#type == i32::from(MatcherType::Eq) && !matcher.value.is_empty()
 }
 
 #[cfg(test)]

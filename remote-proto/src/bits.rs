@@ -2,7 +2,7 @@
 
 /// A cursor over bits. Past the end it reads zeros; whoever reads asks [`BitReader::overrun`] afterwards.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BitReader<'a> {
+pub struct BitReader<'a> {
     bytes: &'a [u8],
     at_bits: usize,
 }
@@ -13,9 +13,19 @@ impl<'a> BitReader<'a> {
         Self { bytes, at_bits: start * 8 }
     }
 
+    /// How many bytes there are, read or not.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The byte that holds the next bit.
     pub(crate) fn at_byte(&self) -> usize {
         self.at_bits / 8
+    }
+
+    /// How many bits are left, 0 past the end.
+    pub(crate) fn left_bits(&self) -> usize {
+        (self.bytes.len() * 8).saturating_sub(self.at_bits)
     }
 
     /// How many bytes are needed for everything read so far, if that is more than there are.
@@ -67,7 +77,7 @@ impl<'a> BitReader<'a> {
 
 /// Collects bits into bytes.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct BitWriter {
+pub struct BitWriter {
     bytes: Vec<u8>,
     /// The bits that do not fill eight bytes yet, the first one highest, zeros behind them.
     pending: u64,
@@ -108,7 +118,8 @@ impl BitWriter {
         into.extend_from_slice(&self.bytes);
         let rest_bytes = self.pending_bits.div_ceil(8) as usize;
         into.extend_from_slice(&self.pending.to_be_bytes()[..rest_bytes]);
-        // Prometheus writes whole bytes by opening the byte after them, and that stays open.
+        // Prometheus up to 2.54 writes whole bytes by opening the byte after them, and that stays open. What is
+        // behind the last sample means nothing; later versions leave the byte out.
         if self.last_bits != 0 && self.last_bits.is_multiple_of(8) && self.pending_bits.is_multiple_of(8) {
             into.push(0);
         }

@@ -153,6 +153,13 @@ pub enum ErrorKind {
         /// Significant bits.
         significant: u8,
     },
+
+    /// A chunk of histograms with a resolution that nobody knows.
+    #[error("schema {found} of a histogram is none of -9 to 52 and not -53")]
+    HistogramSchema {
+        /// The schema, as far as it fits into 32 bits.
+        found: i32,
+    },
 }
 
 /// What an [`ErrorKind::OverLimit`] is about.
@@ -171,6 +178,9 @@ pub enum Limit {
     /// Protobuf messages and groups inside each other.
     #[error("levels of nesting")]
     Nesting,
+    /// Bucket counts of all histograms of one chunk.
+    #[error("buckets of one chunk")]
+    HistogramBuckets,
 }
 
 /// Why something cannot be written: the format has no room for it.
@@ -200,5 +210,19 @@ pub enum EncodeError {
         timestamps: usize,
         /// Length of the column of values.
         values: usize,
+    },
+    /// A histogram with float counts where integer counts are needed, or the other way round.
+    #[error("the counts of the histogram are of the other kind: float is {float}")]
+    CountKind {
+        /// Whether its counts are floats.
+        float: bool,
+    },
+    /// A histogram whose spans name another number of buckets than it has.
+    #[error("the spans name {expected} buckets, the histogram has {found}")]
+    BucketCount {
+        /// How many buckets the spans name.
+        expected: u64,
+        /// How many counts there are.
+        found: u64,
     },
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod frame;
+pub mod histogram;
 pub mod negotiate;
 pub mod prompb;
 pub mod snappy;
@@ -8,6 +9,7 @@ pub mod xor;
 
 mod bits;
 mod error;
+mod gorilla;
 mod recycle;
 mod wire;
 

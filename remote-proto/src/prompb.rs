@@ -256,6 +256,9 @@ pub struct Histogram {
     /// Upper bounds of the buckets when `schema` says that they are custom.
     #[prost(double, repeated, tag = "16")]
     pub custom_values: Vec<f64>,
+    /// When counting began, in milliseconds since 1970; 0 if that is not known.
+    #[prost(int64, tag = "17")]
+    pub start_timestamp: i64,
 }
 
 /// The alternatives inside a [`Histogram`].

@@ -22,6 +22,7 @@
 
 use crate::bits::{BitReader, BitWriter};
 use crate::error::{DecodeError, EncodeError, ErrorKind};
+use crate::gorilla::{ReadWindow, WriteWindow};
 use crate::wire::read_uvarint;
 
 /// The most samples that one chunk can hold.
@@ -46,9 +47,6 @@ pub fn is_stale_nan(value: f64) -> bool {
 
 /// Bytes before the first sample: the number of samples.
 const HEADER_BYTES: usize = 2;
-
-/// Values may have up to 64 leading zero bits in common, but five bits say how many.
-const MAX_LEADING: u32 = 31;
 
 /// How many samples `chunk` says it holds. Looks at its first two bytes only; histogram chunks have the same.
 ///
@@ -112,24 +110,14 @@ pub fn encode(timestamps_ms: &[i64], values: &[f64], into: &mut Vec<u8>) -> Resu
 /// assert!(encoder.is_empty(), "ready for the next chunk");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct XorEncoder {
     bits: BitWriter,
     count: u16,
     t_ms: i64,
     delta_ms: u64,
     value_bits: u64,
-    /// The window of bits in which the last changed value was written: how many bits are left out at either
-    /// end. Before the first one nothing fits it.
-    leading: u32,
-    trailing: u32,
-}
-
-impl Default for XorEncoder {
-    fn default() -> Self {
-        let (leading, trailing) = (u32::MAX, u32::MAX);
-        Self { bits: BitWriter::default(), count: 0, t_ms: 0, delta_ms: 0, value_bits: 0, leading, trailing }
-    }
+    window: WriteWindow,
 }
 
 impl XorEncoder {
@@ -166,7 +154,7 @@ impl XorEncoder {
             } else {
                 self.put_change_of_delta(delta_ms.wrapping_sub(self.delta_ms) as i64);
             }
-            self.put_value(value_bits ^ self.value_bits);
+            self.window.write(value_bits ^ self.value_bits, &mut self.bits);
             self.delta_ms = delta_ms;
         }
         self.t_ms = t_ms;
@@ -198,25 +186,6 @@ impl XorEncoder {
             self.bits.put(change_ms as u64, 64);
         }
     }
-
-    #[inline]
-    fn put_value(&mut self, change: u64) {
-        if change == 0 {
-            self.bits.put(0, 1);
-            return;
-        }
-        let leading = change.leading_zeros().min(MAX_LEADING);
-        let trailing = change.trailing_zeros();
-        if leading >= self.leading && trailing >= self.trailing {
-            self.bits.put(0b10, 2);
-        } else {
-            (self.leading, self.trailing) = (leading, trailing);
-            let significant = 64 - leading - trailing;
-            // 64 does not fit into six bits and becomes 0, which is free: no change has 0 significant bits.
-            self.bits.put(0b11 << 11 | u64::from(leading) << 6 | u64::from(significant & 63), 13);
-        }
-        self.bits.put(change >> self.trailing, 64 - self.leading - self.trailing);
-    }
 }
 
 fn decode_samples(
@@ -238,9 +207,9 @@ fn decode_samples(
     let Some(first_value) = chunk[at..].first_chunk() else {
         return Err(truncated(chunk, at, 8));
     };
-    let mut state = ValueState { bits: u64::from_be_bytes(*first_value), leading: 0, significant: 64 };
+    let (mut value_bits, mut window) = (u64::from_be_bytes(*first_value), ReadWindow::default());
     timestamps_ms.push(t_ms);
-    values.push(f64::from_bits(state.bits));
+    values.push(f64::from_bits(value_bits));
     if count == 1 {
         return Ok(());
     }
@@ -254,14 +223,14 @@ fn decode_samples(
             delta_ms = delta_ms.wrapping_add(read_change_of_delta(&mut reader) as u64);
         }
         t_ms = t_ms.wrapping_add(delta_ms as i64);
-        let value = state.read(&mut reader);
+        let value = window.read(&mut value_bits, &mut reader);
         // First, because what is read past the end is made up and so are errors in it.
         if let Some(end) = reader.overrun() {
             return Err(truncated(chunk, start, end - start));
         }
         value.map_err(|kind| DecodeError::new(kind, start))?;
         timestamps_ms.push(t_ms);
-        values.push(f64::from_bits(state.bits));
+        values.push(f64::from_bits(value_bits));
     }
     Ok(())
 }
@@ -286,43 +255,6 @@ fn read_change_of_delta(reader: &mut BitReader<'_>) -> i64 {
     let raw = ((word << prefix_bits) >> (64 - bits)) as i64;
     // The range is not the one of two's complement: the one value both could mean is the positive one.
     if raw > 1 << (bits - 1) { raw - (1 << bits) } else { raw }
-}
-
-/// The last value and the window of bits that changed last.
-struct ValueState {
-    bits: u64,
-    leading: u32,
-    /// A chunk that was opened again for appending may reuse a window before it described one; that is then
-    /// the whole value.
-    significant: u32,
-}
-
-impl ValueState {
-    #[inline]
-    fn read(&mut self, reader: &mut BitReader<'_>) -> Result<(), ErrorKind> {
-        let word = reader.peek();
-        if word >> 63 == 0 {
-            reader.skip(1);
-            return Ok(());
-        }
-        if word >> 62 == 0b10 {
-            reader.skip(2);
-        } else {
-            reader.skip(13);
-            self.leading = (word >> 57) as u32 & 31;
-            self.significant = match (word >> 51) as u32 & 63 {
-                0 => 64,
-                significant => significant,
-            };
-            if self.leading + self.significant > 64 {
-                let (leading, significant) = (self.leading as u8, self.significant as u8);
-                return Err(ErrorKind::ChunkWindow { leading, significant });
-            }
-        }
-        let change = reader.read(self.significant);
-        self.bits ^= change << (64 - self.leading - self.significant);
-        Ok(())
-    }
 }
 
 /// The varint at `at` and where it ends.
