@@ -10,6 +10,7 @@ mod configuration;
 mod data;
 mod drain;
 mod embedded;
+mod lost;
 mod read;
 mod read_errors;
 mod reload;
