@@ -49,7 +49,9 @@ pub enum ChunkError {
         source: SamplesError,
     },
     /// A sample or chunk does not come after the one before.
-    #[error("{next_ms} comes after {last_ms}: chunks and samples of a series must be in time order")]
+    #[error(
+        "{next_ms} comes after {last_ms}: chunks and samples of a series must be in time order. Replicas behind one upstream need `sort: true`"
+    )]
     OutOfOrder {
         /// The member that is not in order.
         member: usize,

@@ -51,9 +51,8 @@ struct Source {
 #[derive(Debug)]
 struct GroupState {
     name: String,
+    /// Replicas that have not failed.
     running: usize,
-    /// One replica has given everything it has.
-    complete: bool,
     failures: Vec<Failure>,
     /// How many of the failures have been decided about.
     settled: usize,
@@ -78,13 +77,7 @@ impl Fanout {
             let index = fanout.groups.len();
             let running = group.upstreams.len();
             let name = group.name.clone();
-            fanout.groups.push(GroupState {
-                name,
-                running,
-                complete: false,
-                failures: Vec::new(),
-                settled: 0,
-            });
+            fanout.groups.push(GroupState { name, running, failures: Vec::new(), settled: 0 });
             for upstream in &group.upstreams {
                 let asked = asked.clone();
                 reads.push(async move { (index, upstream, upstream.read(&asked).await) });
@@ -217,7 +210,7 @@ impl Fanout {
         self.fail(group[member], &UpstreamError::Chunks { labels: labels.clone(), source: error }, sink)
     }
 
-    /// Notes the end of an answer, or its failure.
+    /// Goes on as at the end of an answer where it failed.
     fn note(
         &mut self,
         source: usize,
@@ -225,12 +218,7 @@ impl Fanout {
         sink: &impl Sink,
     ) -> Result<Option<Part>, ReadError> {
         match part {
-            Ok(part) => {
-                if self.sources[source].answer.is_complete() {
-                    self.groups[self.sources[source].group].complete = true;
-                }
-                Ok(part)
-            }
+            Ok(part) => Ok(part),
             Err(error) => {
                 self.fail(source, &error, sink)?;
                 Ok(None)
@@ -282,8 +270,8 @@ impl Fanout {
 }
 
 impl GroupState {
-    /// Nobody is left who could complete the group's data.
+    /// Nobody has, or could still give, all of the group's data. A replica that has given everything counts as running.
     fn is_lost(&self) -> bool {
-        self.running == 0 && !self.complete
+        self.running == 0
     }
 }

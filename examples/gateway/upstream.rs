@@ -281,13 +281,9 @@ impl Answer {
         Ok(self.pending.take_if(|part| part.labels == *labels))
     }
 
-    /// Whether everything the upstream has was handed out.
-    pub fn is_complete(&self) -> bool {
-        self.done && self.pending.is_none()
-    }
-
     /// Gives the answer up because of `error`.
     pub fn fail(&mut self, error: &UpstreamError) {
+        self.pending = None;
         if !self.done {
             self.done = true;
             self.upstream.note(self.started, Some(error));

@@ -6,7 +6,15 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod collector;
+mod configuration;
 mod data;
+mod drain;
 mod embedded;
+mod groups;
+mod labels;
+mod lost;
+mod order;
 mod read;
 mod read_errors;
+mod reload;

@@ -168,13 +168,14 @@ impl Connection {
             }
             return self.end_stream();
         }
-        let body = wire::samples_body(&vec![series.to_vec(); request.queries.len()]);
-        self.head(
-            200,
-            "application/x-protobuf",
-            &format!("content-encoding: snappy\r\ncontent-length: {}", body.len()),
-        )?;
-        self.stream.write_all(&body)
+        self.snappy(&wire::samples_body(&vec![series.to_vec(); request.queries.len()]))
+    }
+
+    /// A complete answer of samples.
+    pub fn snappy(&mut self, body: &[u8]) -> io::Result<()> {
+        let length = format!("content-encoding: snappy\r\ncontent-length: {}", body.len());
+        self.head(200, "application/x-protobuf", &length)?;
+        self.stream.write_all(body)
     }
 
     /// A complete answer of any kind.
