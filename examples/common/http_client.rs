@@ -37,7 +37,8 @@ use super::secret::Secret;
 use super::tls::TlsVersion;
 use super::yaml::{ConfigError, Spanned};
 
-pub use client::{CredentialsError, HttpClient, causes};
+pub use super::causes::causes;
+pub use client::{CredentialsError, HttpClient};
 
 /// The keys of Prometheus' `http_config`.
 ///

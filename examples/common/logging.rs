@@ -4,8 +4,10 @@
 //! ts=2026-11-22T10:00:00.123Z caller=gateway.rs:12 level=info msg="Listening on" address=127.0.0.1:9099
 //! ```
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::io::Write;
+use std::panic::PanicHookInfo;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -17,6 +19,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
+
+use super::causes::{causes, panic_message};
 
 /// The flags that say how much is logged and how.
 #[derive(Debug, Clone, clap::Args)]
@@ -49,7 +53,8 @@ pub enum LogFormat {
 }
 
 impl LoggingFlags {
-    /// Sends the events of the whole process to standard error; `program` is the crate of its `main`.
+    /// Sends the events of the whole process to standard error, panics among them; `program` is the crate of
+    /// its `main`.
     ///
     /// Libraries beneath (HTTP, TLS) stay at info even when the program is at debug: their debug lines tell
     /// of packets, not of the program.
@@ -57,7 +62,9 @@ impl LoggingFlags {
     /// # Errors
     /// When the process has a subscriber already.
     pub fn install(&self, program: &'static str) -> Result<(), tracing::dispatcher::SetGlobalDefaultError> {
-        tracing::subscriber::set_global_default(self.subscriber(program, std::io::stderr))
+        tracing::subscriber::set_global_default(self.subscriber(program, std::io::stderr))?;
+        std::panic::set_hook(Box::new(log_panic));
+        Ok(())
     }
 
     fn subscriber<W>(&self, program: &'static str, writer: W) -> impl Subscriber + Send + Sync
@@ -77,6 +84,16 @@ impl LoggingFlags {
         let lines = Lines { format: self.format, writer };
         tracing_subscriber::registry().with(lines.with_filter(targets))
     }
+}
+
+/// As a line like all others, so that who reads the log finds it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let at = panic.location().map(ToString::to_string);
+    let thread = std::thread::current();
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    let message = panic_message(panic.payload());
+    tracing::error!(panic = message, at, thread = thread.name(), backtrace, "A thread panicked");
 }
 
 /// Writes each event as one line.
@@ -194,22 +211,8 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.set(field.name(), Value::String(with_causes(value)));
+        self.set(field.name(), Value::String(causes(value)));
     }
-}
-
-/// The error with what caused it, outermost first, as far as the outer one does not say it already.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.to_string();
-        if !text.contains(&inner) {
-            text = format!("{text}: {inner}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn logfmt(fields: &Fields) -> String {

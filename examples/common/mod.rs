@@ -1,5 +1,6 @@
 //! What the programs share.
 
+pub mod causes;
 pub mod duration;
 pub mod file_stamp;
 pub mod flags;
@@ -9,6 +10,7 @@ pub mod metrics;
 pub mod secret;
 pub mod selector;
 pub mod tls;
+pub mod web;
 pub mod yaml;
 
 #[cfg(test)]

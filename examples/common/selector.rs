@@ -142,7 +142,8 @@ fn compile(matcher: &LabelMatcher) -> Result<Matcher, SelectorError> {
 fn anchored(name: &str, pattern: &str) -> Result<Regex, SelectorError> {
     let refuse = |error: regex::Error| {
         // The last line of the crate's message is the reason; the ones before draw the pattern.
-        let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let reason =
+            error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
         SelectorError::Regex { name: name.to_owned(), pattern: pattern.to_owned(), reason }
     };
     // On its own first: `a)|(b` would become valid inside the group.
@@ -159,7 +160,17 @@ mod tests {
         for good in ["up", "{job=\"a\"}", "up{a=\"b\",c!~\"d.*\"}", " up "] {
             parse(good).unwrap();
         }
-        for bad in ["", "up[5m]", "up offset 5m", "up @ 0", "rate(up[5m])", "up + up", "up{", "1", "up{a=\"1\" or b=\"2\"}"] {
+        for bad in [
+            "",
+            "up[5m]",
+            "up offset 5m",
+            "up @ 0",
+            "rate(up[5m])",
+            "up + up",
+            "up{",
+            "1",
+            "up{a=\"1\" or b=\"2\"}",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }
@@ -172,7 +183,7 @@ mod tests {
             ("{job=\"node\"}", false),
             ("{job=~\"node.x\"}", true),
             ("{job=~\"node\"}", false),
-            ("{job!~\"node.*|b\"}", false),
+            ("{__name__=\"up\",job!~\"node.*|b\"}", false),
             ("{job=~\"b|node.*\"}", true),
             ("{__name__=\"up\",zone=\"\"}", true),
             ("{__name__=\"up\",zone=~\".+\"}", false),

@@ -7,13 +7,13 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::stream;
 use promha_merge::labels::Labels;
-use promha_remote_proto::frame::{ChunkEncoding, FrameWriter};
+use promha_remote_proto::frame::FrameWriter;
 use promha_remote_proto::prompb::{Label, QueryResult, Sample, TimeSeries};
-use promha_remote_proto::xor;
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 
 use super::error::ReadError;
 use super::merged::Sink;
+use super::samples::Samples;
 use super::series::Chunk;
 
 /// Bytes that are collected before the client is given some.
@@ -106,53 +106,49 @@ pub struct Sampled {
     /// Samples that are still allowed.
     left: usize,
     limit: usize,
-    timestamps_ms: Vec<i64>,
-    values: Vec<f64>,
+    samples: Samples,
 }
 
 impl Sampled {
     /// Collects samples from `start_ms` to `end_ms`, both included, at most `left` of the whole answer's `limit`.
     pub fn new(start_ms: i64, end_ms: i64, left: usize, limit: usize) -> Self {
-        let (timestamps_ms, values) = (Vec::new(), Vec::new());
-        Self { result: QueryResult::default(), start_ms, end_ms, left, limit, timestamps_ms, values }
+        Self { result: QueryResult::default(), start_ms, end_ms, left, limit, samples: Samples::default() }
     }
 
     /// The result, and how many more samples the answer may have.
     pub fn finish(self) -> (QueryResult, usize) {
         (self.result, self.left)
     }
-
-    fn decode(&mut self, chunk: &Chunk) -> Result<(), ReadError> {
-        self.timestamps_ms.clear();
-        self.values.clear();
-        if chunk.encoding != ChunkEncoding::Xor {
-            return Err(ReadError::Chunk(format!("chunk encoding {:?} has no samples here yet", chunk.encoding)));
-        }
-        xor::decode(&chunk.data, &mut self.timestamps_ms, &mut self.values)
-            .map_err(|error| ReadError::Chunk(error.to_string()))
-    }
 }
 
 impl Sink for Sampled {
     async fn write(&mut self, labels: &Labels, chunks: Vec<Chunk>) -> Result<(), ReadError> {
-        let mut samples = Vec::new();
+        let range_ms = self.start_ms..=self.end_ms;
+        let (mut samples, mut histograms) = (Vec::new(), Vec::new());
         for chunk in &chunks {
-            self.decode(chunk)?;
-            let columns = self.timestamps_ms.iter().zip(&self.values);
-            let wanted = columns.filter(|(t_ms, _)| (self.start_ms..=self.end_ms).contains(*t_ms));
-            samples.extend(wanted.map(|(&timestamp, &value)| Sample { value, timestamp }));
-            if samples.len() > self.left {
+            self.samples.decode(chunk.view()).map_err(|error| ReadError::Chunk(error.to_string()))?;
+            let floats = self.samples.floats().filter(|(t_ms, _)| range_ms.contains(t_ms));
+            samples.extend(floats.map(|(timestamp, value)| Sample { value, timestamp }));
+            let views = self.samples.histograms().filter(|view| range_ms.contains(&view.t_ms));
+            histograms.extend(views.map(|view| view.to_message()));
+            if samples.len() + histograms.len() > self.left {
                 return Err(ReadError::SampleLimit { limit: self.limit });
             }
         }
-        if samples.is_empty() {
+        self.left -= samples.len() + histograms.len();
+        if samples.is_empty() && histograms.is_empty() {
             return Ok(());
         }
-        self.left -= samples.len();
         let labels: Vec<_> = labels.pairs().map(|(name, value)| Label::new(name, value)).collect();
         match self.result.timeseries.last_mut() {
-            Some(last) if last.labels == labels => last.samples.extend(samples),
-            _ => self.result.timeseries.push(TimeSeries { labels, samples, ..TimeSeries::default() }),
+            Some(last) if last.labels == labels => {
+                last.samples.extend(samples);
+                last.histograms.extend(histograms);
+            }
+            _ => {
+                let series = TimeSeries { labels, samples, histograms, ..TimeSeries::default() };
+                self.result.timeseries.push(series);
+            }
         }
         Ok(())
     }

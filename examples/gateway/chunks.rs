@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 
 use promha_merge::{Chain, ChainStep};
-use promha_remote_proto::{DecodeError, xor};
 
-use super::series::{Chunk, ChunkCutter};
+use super::samples::{ChunkCutter, Samples, SamplesError};
+use super::series::Chunk;
 
 /// What became of the chunks that came in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub enum ChunkError {
         /// Last timestamp the chunk claims.
         max_ms: i64,
         /// What is wrong with it.
-        source: DecodeError,
+        source: SamplesError,
     },
     /// A sample or chunk does not come after the one before.
     #[error("{next_ms} comes after {last_ms}: chunks and samples of a series must be in time order")]
@@ -95,12 +95,20 @@ impl ChunkMerge {
     ///
     /// # Errors
     /// [`ChunkError::OutOfOrder`] if they are not in time order or do not follow the member's earlier ones.
-    pub fn supply(&mut self, member: usize, chunks: impl IntoIterator<Item = Chunk>) -> Result<(), ChunkError> {
+    pub fn supply(
+        &mut self,
+        member: usize,
+        chunks: impl IntoIterator<Item = Chunk>,
+    ) -> Result<(), ChunkError> {
         let state = &mut self.members[member];
         for chunk in chunks {
             if chunk.min_ms <= state.last_ms || chunk.max_ms < chunk.min_ms {
                 let next_ms = if chunk.max_ms < chunk.min_ms { chunk.max_ms } else { chunk.min_ms };
-                return Err(ChunkError::OutOfOrder { member, last_ms: state.last_ms.max(chunk.min_ms), next_ms });
+                return Err(ChunkError::OutOfOrder {
+                    member,
+                    last_ms: state.last_ms.max(chunk.min_ms),
+                    next_ms,
+                });
             }
             state.last_ms = chunk.max_ms;
             state.queue.push_back(chunk);
@@ -134,9 +142,14 @@ impl ChunkMerge {
                 return Ok(Step::Emit(chunk));
             }
             let members = &self.members;
-            let step = self.chain.poll(|source| members[source].timestamps_ms.as_slice()).map_err(|error| {
-                ChunkError::OutOfOrder { member: error.source, last_ms: error.previous, next_ms: error.next }
-            })?;
+            let step =
+                self.chain.poll(|source| members[source].samples.timestamps_ms()).map_err(|error| {
+                    ChunkError::OutOfOrder {
+                        member: error.source,
+                        last_ms: error.previous,
+                        next_ms: error.next,
+                    }
+                })?;
             match step {
                 ChainStep::Need(member) => {
                     if let Some(missing) = self.advance(member)? {
@@ -146,9 +159,7 @@ impl ChunkMerge {
                 ChainStep::Run { source, range } => {
                     let member = &mut self.members[source];
                     member.cursor = range.end;
-                    for index in range {
-                        self.cutter.push(member.timestamps_ms[index], member.values[index], &mut self.ready);
-                    }
+                    self.cutter.push(&member.samples, range, &mut self.ready);
                 }
                 ChainStep::Done if self.cutter.is_empty() => return Ok(Step::Done),
                 ChainStep::Done => self.cutter.cut(&mut self.ready),
@@ -160,7 +171,7 @@ impl ChunkMerge {
     /// member whose chunks must be known first.
     fn advance(&mut self, member: usize) -> Result<Option<usize>, ChunkError> {
         // Everything decoded of it is chained, or skipped as a repetition.
-        self.members[member].cursor = self.members[member].timestamps_ms.len();
+        self.members[member].cursor = self.members[member].samples.timestamps_ms().len();
         loop {
             if self.members[member].queue.is_empty() {
                 if !self.members[member].exhausted {
@@ -211,9 +222,8 @@ impl ChunkMerge {
 #[derive(Debug)]
 struct Member {
     queue: VecDeque<Chunk>,
-    /// The decoded chunk, as columns.
-    timestamps_ms: Vec<i64>,
-    values: Vec<f64>,
+    /// The decoded chunk.
+    samples: Samples,
     /// The first decoded sample that has not been chained.
     cursor: usize,
     /// End of the last chunk that was supplied.
@@ -225,8 +235,7 @@ impl Default for Member {
     fn default() -> Self {
         Self {
             queue: VecDeque::new(),
-            timestamps_ms: Vec::new(),
-            values: Vec::new(),
+            samples: Samples::default(),
             cursor: 0,
             last_ms: i64::MIN,
             exhausted: false,
@@ -236,12 +245,12 @@ impl Default for Member {
 
 impl Member {
     fn is_closed(&self) -> bool {
-        self.cursor == self.timestamps_ms.len()
+        self.cursor == self.samples.timestamps_ms().len()
     }
 
     /// The time before which this member has nothing more to say; `None` while that cannot be known.
     fn next_ms(&self) -> Option<i64> {
-        match (self.timestamps_ms.get(self.cursor), self.queue.front()) {
+        match (self.samples.timestamps_ms().get(self.cursor), self.queue.front()) {
             (Some(&open_ms), _) => Some(open_ms),
             (None, Some(chunk)) => Some(chunk.min_ms),
             (None, None) => self.exhausted.then_some(i64::MAX),
@@ -249,19 +258,19 @@ impl Member {
     }
 
     fn open(&mut self, member: usize, chunk: &Chunk) -> Result<(), ChunkError> {
-        self.timestamps_ms.clear();
-        self.values.clear();
         self.cursor = 0;
         let (min_ms, max_ms) = (chunk.min_ms, chunk.max_ms);
-        xor::decode(&chunk.data, &mut self.timestamps_ms, &mut self.values)
-            .map_err(|source| ChunkError::Decode { member, min_ms, max_ms, source })?;
+        let decoded = self.samples.decode(chunk.view());
+        decoded.map_err(|source| ChunkError::Decode { member, min_ms, max_ms, source })?;
         // What passes around the chunk as bytes relies on its samples being in order and where it says they are.
-        let column = &self.timestamps_ms;
+        let column = self.samples.timestamps_ms();
         let disorder = (column.windows(2).find(|pair| pair[1] <= pair[0]).map(|pair| (pair[0], pair[1])))
-            .or_else(|| column.first().filter(|&&first_ms| first_ms < min_ms).map(|&first_ms| (min_ms, first_ms)))
+            .or_else(|| {
+                column.first().filter(|&&first_ms| first_ms < min_ms).map(|&first_ms| (min_ms, first_ms))
+            })
             .or_else(|| column.last().filter(|&&last_ms| last_ms > max_ms).map(|&last_ms| (last_ms, max_ms)));
         if let Some((last_ms, next_ms)) = disorder {
-            self.timestamps_ms.clear();
+            self.samples.clear();
             return Err(ChunkError::OutOfOrder { member, last_ms, next_ms });
         }
         Ok(())
@@ -275,7 +284,7 @@ mod tests {
     fn chunks(samples: impl IntoIterator<Item = (i64, f64)>) -> Vec<Chunk> {
         let (mut cutter, mut chunks) = (ChunkCutter::default(), Vec::new());
         for (t_ms, value) in samples {
-            cutter.push(t_ms, value, &mut chunks);
+            cutter.push_float(t_ms, value, &mut chunks);
         }
         cutter.cut(&mut chunks);
         chunks
@@ -304,13 +313,14 @@ mod tests {
     }
 
     fn samples(chunks: &[Chunk]) -> Vec<(i64, f64)> {
-        let (mut timestamps_ms, mut values) = (Vec::new(), Vec::new());
+        let (mut samples, mut all) = (Samples::default(), Vec::new());
         for chunk in chunks {
-            let before = timestamps_ms.len();
-            xor::decode(&chunk.data, &mut timestamps_ms, &mut values).unwrap();
-            assert_eq!((chunk.min_ms, chunk.max_ms), (timestamps_ms[before], timestamps_ms[timestamps_ms.len() - 1]));
+            samples.decode(chunk.view()).unwrap();
+            let times_ms = samples.timestamps_ms();
+            assert_eq!((chunk.min_ms, chunk.max_ms), (times_ms[0], times_ms[times_ms.len() - 1]));
+            all.extend(samples.floats());
         }
-        timestamps_ms.into_iter().zip(values).collect()
+        all
     }
 
     #[test]

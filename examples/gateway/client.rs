@@ -9,16 +9,19 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use promha_remote_proto::frame::{ChunkEncoding, ChunkedSeriesView, FrameLimits, FrameReader};
+use promha_remote_proto::frame::{ChunkedSeriesView, FrameLimits, FrameReader};
+use promha_remote_proto::histogram::HistogramView;
 use promha_remote_proto::negotiate::{self, NegotiateError};
 use promha_remote_proto::prompb::{Query, ReadRequest, ReadResponse, ResponseType};
-use promha_remote_proto::{DecodeError, EncodeError, snappy, xor};
+use promha_remote_proto::{DecodeError, EncodeError, snappy};
 use prost::Message;
 use reqwest::{Method, Url};
 
-use self::print::Printer;
+use self::print::{Printer, Value};
+use super::samples::{Samples, SamplesError};
+use crate::common::causes::causes;
 use crate::common::duration::PromDuration;
-use crate::common::http_client::{HttpClient, HttpClientConfig, causes};
+use crate::common::http_client::{HttpClient, HttpClientConfig};
 use crate::common::selector;
 use crate::common::yaml::{self, ConfigError};
 
@@ -110,6 +113,9 @@ pub enum ClientError {
     /// The answer is broken.
     #[error("the answer cannot be read: {0}")]
     Decode(#[from] DecodeError),
+    /// A chunk has no samples that can be printed.
+    #[error("the answer cannot be read: {0}")]
+    Samples(#[from] SamplesError),
     /// A sampled answer is broken.
     #[error("the answer cannot be read: not a ReadResponse: {0}")]
     Protobuf(#[from] prost::DecodeError),
@@ -125,6 +131,8 @@ struct Counts {
     series: u64,
     chunks: u64,
     samples: u64,
+    /// Chunks in an encoding that is unknown here.
+    unshown: u64,
 }
 
 /// Reads and prints series to standard output; what came back is summed up on standard error.
@@ -137,13 +145,15 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     if start_ms > end_ms {
         return Err(ClientError::Argument("--from is later than --to".to_owned()));
     }
-    let matchers = selector::parse(&args.selector).map_err(|error| ClientError::Argument(error.to_string()))?;
+    let matchers =
+        selector::parse(&args.selector).map_err(|error| ClientError::Argument(error.to_string()))?;
     let query = Query { start_timestamp_ms: start_ms, end_timestamp_ms: end_ms, matchers, hints: None };
     let started = Instant::now();
     let response = tokio::time::timeout(args.timeout.as_duration(), send(args, query))
         .await
         .map_err(|_| ClientError::Transport(format!("no answer within {}", args.timeout)))??;
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header =
+        |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let content_type = header("content-type");
     let shortcomings = [("degraded", header("x-promha-degraded")), ("partial", header("x-promha-partial"))];
     let answer_type = negotiate::answer_type(content_type.as_deref())?;
@@ -151,6 +161,7 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     let mut reader = Reader {
         printer: Printer::new(args.output, io::BufWriter::new(io::stdout().lock())),
         counts: Counts::default(),
+        samples: Samples::default(),
         start_ms,
         end_ms,
         progress: progress(),
@@ -162,7 +173,7 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     let Reader { printer, counts, progress, .. } = reader;
     printer.finish()?;
     progress.finish_and_clear();
-    let Counts { bytes, series, chunks, samples } = counts;
+    let Counts { bytes, series, chunks, samples, unshown } = counts;
     let kind = if answer_type == ResponseType::Samples { "samples" } else { "streamed chunks" };
     eprintln!(
         "{kind} ({}): {} series, {} chunks, {} samples, {} in {:.3} s",
@@ -173,6 +184,9 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
         HumanBytes(bytes),
         started.elapsed().as_secs_f64()
     );
+    if unshown > 0 {
+        eprintln!("not shown: {} chunks in an encoding that is unknown here", HumanCount(unshown));
+    }
     for (what, names) in shortcomings {
         if let Some(names) = names {
             eprintln!("{what}: {names} did not answer");
@@ -182,7 +196,8 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
 }
 
 async fn send(args: &ReadArgs, query: Query) -> Result<reqwest::Response, ClientError> {
-    let client = http_client(args.http_config_file.as_deref()).map_err(|error| ClientError::Argument(error.to_string()))?;
+    let client = http_client(args.http_config_file.as_deref())
+        .map_err(|error| ClientError::Argument(error.to_string()))?;
     let types: &[ResponseType] = match args.accept {
         None => &[ResponseType::StreamedXorChunks, ResponseType::Samples],
         Some(Accept::Streamed) => &[ResponseType::StreamedXorChunks],
@@ -218,13 +233,18 @@ fn http_client(file: Option<&Path>) -> Result<HttpClient, ConfigError> {
 struct Reader<W: Write> {
     printer: Printer<W>,
     counts: Counts,
+    samples: Samples,
     start_ms: i64,
     end_ms: i64,
     progress: ProgressBar,
 }
 
 impl<W: Write> Reader<W> {
-    async fn streamed(&mut self, mut response: reqwest::Response, timeout: Duration) -> Result<(), ClientError> {
+    async fn streamed(
+        &mut self,
+        mut response: reqwest::Response,
+        timeout: Duration,
+    ) -> Result<(), ClientError> {
         let mut frames = FrameReader::new(FrameLimits::default());
         while let Some(piece) = next_piece(&mut response, timeout).await? {
             self.counts.bytes += piece.len() as u64;
@@ -238,17 +258,24 @@ impl<W: Write> Reader<W> {
     }
 
     fn series(&mut self, series: &ChunkedSeriesView<'_>) -> Result<(), ClientError> {
-        let (mut timestamps_ms, mut values) = (Vec::new(), Vec::new());
+        let mut samples = Vec::new();
         for chunk in series.chunks() {
             self.counts.chunks += 1;
-            if chunk.encoding == ChunkEncoding::Xor {
-                xor::decode(chunk.data, &mut timestamps_ms, &mut values)?;
+            match self.samples.decode(chunk) {
+                Err(SamplesError::Encoding(_)) => self.counts.unshown += 1,
+                decoded => decoded?,
             }
+            samples.extend(self.samples.floats().map(|(t_ms, value)| (t_ms, Value::Float(value))));
+            samples.extend(self.samples.histograms().map(|view| (view.t_ms, Value::histogram(&view))));
         }
-        self.print(series.labels(), timestamps_ms.into_iter().zip(values))
+        self.print(series.labels(), samples)
     }
 
-    async fn sampled(&mut self, mut response: reqwest::Response, timeout: Duration) -> Result<(), ClientError> {
+    async fn sampled(
+        &mut self,
+        mut response: reqwest::Response,
+        timeout: Duration,
+    ) -> Result<(), ClientError> {
         let mut body = Vec::new();
         while let Some(piece) = next_piece(&mut response, timeout).await? {
             self.counts.bytes += piece.len() as u64;
@@ -259,16 +286,27 @@ impl<W: Write> Reader<W> {
         let raw = snappy::decompress(&body, SAMPLED_ANSWER_BYTES, &mut raw)?;
         let response = ReadResponse::decode(raw)?;
         for series in response.results.iter().flat_map(|result| &result.timeseries) {
-            let labels: Vec<_> = series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
-            self.print(&labels, series.samples.iter().map(|sample| (sample.timestamp, sample.value)))?;
+            let labels: Vec<_> =
+                series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
+            let floats = series.samples.iter().map(|sample| (sample.timestamp, Value::Float(sample.value)));
+            let histograms = series
+                .histograms
+                .iter()
+                .map(|message| (message.timestamp, HistogramView::with_message(message, Value::histogram)));
+            let mut samples: Vec<_> = floats.chain(histograms).collect();
+            samples.sort_by_key(|(t_ms, _)| *t_ms);
+            self.print(&labels, samples)?;
         }
         Ok(())
     }
 
     /// Prints what is in the range: a chunk may reach beyond it.
-    fn print(&mut self, labels: &[(&str, &str)], samples: impl Iterator<Item = (i64, f64)>) -> Result<(), ClientError> {
+    fn print(&mut self, labels: &[(&str, &str)], mut samples: Vec<(i64, Value)>) -> Result<(), ClientError> {
         let range = self.start_ms..=self.end_ms;
-        let samples: Vec<_> = samples.filter(|(t_ms, _)| range.contains(t_ms)).collect();
+        samples.retain(|(t_ms, _)| range.contains(t_ms));
+        if samples.is_empty() {
+            return Ok(());
+        }
         self.counts.samples += samples.len() as u64;
         if self.printer.series(labels, &samples)? {
             self.counts.series += 1;
@@ -288,7 +326,10 @@ impl<W: Write> Reader<W> {
     }
 }
 
-async fn next_piece(response: &mut reqwest::Response, timeout: Duration) -> Result<Option<bytes::Bytes>, ClientError> {
+async fn next_piece(
+    response: &mut reqwest::Response,
+    timeout: Duration,
+) -> Result<Option<bytes::Bytes>, ClientError> {
     match tokio::time::timeout(timeout, response.chunk()).await {
         Ok(piece) => piece.map_err(|error| transport(&error)),
         Err(_) => Err(ClientError::Transport(format!("the server has been silent for {timeout:?}"))),
@@ -321,7 +362,10 @@ impl Moment {
             return Ok(Self::Ago(Duration::ZERO));
         }
         if let Some(ago) = text.strip_prefix("now-") {
-            return ago.parse().map(|ago: PromDuration| Self::Ago(ago.as_duration())).map_err(|error| error.to_string());
+            return ago
+                .parse()
+                .map(|ago: PromDuration| Self::Ago(ago.as_duration()))
+                .map_err(|error| error.to_string());
         }
         if let Ok(seconds) = text.parse::<f64>()
             && seconds.is_finite()

@@ -26,8 +26,8 @@ use super::metrics::Metrics;
 use super::topology::{Group, Topology};
 use super::upstream::{Origin, Upstream};
 use crate::common::duration::PromDuration;
-use crate::common::yaml::{self, ConfigError, Spanned};
 use crate::common::http_client::with_http_client_config;
+use crate::common::yaml::{self, ConfigError, Spanned};
 
 /// Prometheus' own `remote_timeout` for reads.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -64,7 +64,7 @@ with_http_client_config! {
     /// A server that answers remote reads.
     #[derive(Debug)]
     pub struct UpstreamConfig {
-        /// Unique name, for headers, metrics and logs.
+        /// Its name, unique in the group, for headers, metrics and logs.
         pub name: Spanned<String>,
         /// Its remote-read endpoint.
         pub url: Spanned<String>,
@@ -90,43 +90,56 @@ pub fn load(path: &Path, metrics: &Metrics) -> Result<Topology, ConfigError> {
 }
 
 /// Builds what a file describes; `directory` is what the relative paths in it are relative to.
-fn build(config: Config, file: &str, directory: Option<&Path>, metrics: &Metrics) -> Result<Topology, ConfigError> {
+fn build(
+    config: Config,
+    file: &str,
+    directory: Option<&Path>,
+    metrics: &Metrics,
+) -> Result<Topology, ConfigError> {
     if config.groups.value.is_empty() {
-        return Err(ConfigError::spanned(file, &config.groups, "no groups: expected at least one, with upstreams"));
+        return Err(ConfigError::spanned(
+            file,
+            &config.groups,
+            "no groups: expected at least one, with upstreams",
+        ));
     }
-    let mut names = Names { file, seen: HashSet::new() };
+    let mut names = Names { what: "group", file, seen: HashSet::new() };
     let mut groups = Vec::new();
     for group in config.groups.value {
-        groups.push(build_group(group, &mut names, directory, metrics)?);
+        names.take(&group.name)?;
+        groups.push(build_group(group, file, directory, metrics)?);
     }
     Ok(Topology { partial_response: config.partial_response, groups })
 }
 
 fn build_group(
     group: GroupConfig,
-    names: &mut Names<'_>,
+    file: &str,
     directory: Option<&Path>,
     metrics: &Metrics,
 ) -> Result<Group, ConfigError> {
-    let file = names.file;
-    names.take("group", &group.name)?;
     if group.upstreams.value.is_empty() {
         let message = format!("group {:?} has no upstreams: expected at least one", group.name.value);
         return Err(ConfigError::spanned(file, &group.upstreams, message));
     }
     for label in &group.replica_labels {
         if label.value.is_empty() || label.value == "__name__" {
-            let message = format!("{:?} cannot be a replica label: expected a label that tells replicas apart", label.value);
+            let message = format!(
+                "{:?} cannot be a replica label: expected a label that tells replicas apart",
+                label.value
+            );
             return Err(ConfigError::spanned(file, label, message));
         }
         if let Some(value) = group.external_labels.get(&label.value) {
-            let message = format!("{:?} is a replica label too: expected it in one of the two lists", label.value);
+            let message =
+                format!("{:?} is a replica label too: expected it in one of the two lists", label.value);
             return Err(ConfigError::spanned(file, value, message));
         }
     }
+    let mut names = Names { what: "upstream", file, seen: HashSet::new() };
     let mut upstreams = Vec::new();
     for upstream in group.upstreams.value {
-        names.take("upstream", &upstream.name)?;
+        names.take(&upstream.name)?;
         upstreams.push(Arc::new(build_upstream(upstream, &group.name.value, file, directory, metrics)?));
     }
     let replica_labels = group.replica_labels.into_iter().map(|label| label.value).collect();
@@ -172,20 +185,26 @@ fn build_upstream(
     })
 }
 
-/// Names that must be unique, because headers, metrics and logs use them alone.
+/// Names that must be unique and fit into a header.
 struct Names<'f> {
+    what: &'static str,
     file: &'f str,
-    seen: HashSet<(&'static str, String)>,
+    seen: HashSet<String>,
 }
 
 impl Names<'_> {
-    fn take(&mut self, what: &'static str, name: &Spanned<String>) -> Result<(), ConfigError> {
-        let visible = !name.value.is_empty() && name.value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+    fn take(&mut self, name: &Spanned<String>) -> Result<(), ConfigError> {
+        let what = self.what;
+        let visible =
+            !name.value.is_empty() && name.value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
         if !visible {
-            let message = format!("{:?} cannot name a {what}: expected visible ASCII without commas and spaces", name.value);
+            let message = format!(
+                "{:?} cannot name a {what}: expected visible ASCII without commas and spaces",
+                name.value
+            );
             return Err(ConfigError::spanned(self.file, name, message));
         }
-        if !self.seen.insert((what, name.value.clone())) {
+        if !self.seen.insert(name.value.clone()) {
             let message = format!("there are two {what}s {:?}: expected each name once", name.value);
             return Err(ConfigError::spanned(self.file, name, message));
         }
@@ -220,7 +239,10 @@ groups:
         let topology = topology(GOOD).unwrap();
         let [group] = topology.groups.as_slice() else { panic!("{topology:?}") };
         assert!(!topology.partial_response);
-        assert_eq!(group.relabel, Relabel::new(vec!["replica".to_owned()], [("zone".to_owned(), "eu".to_owned())]));
+        assert_eq!(
+            group.relabel,
+            Relabel::new(vec!["replica".to_owned()], [("zone".to_owned(), "eu".to_owned())])
+        );
         let [a, b] = group.upstreams.as_slice() else { panic!("{group:?}") };
         assert_eq!((a.name.as_str(), a.timeout, a.sort), ("a", Duration::from_secs(30), false));
         assert_eq!((b.name.as_str(), b.timeout, b.sort), ("b", DEFAULT_TIMEOUT, true));
@@ -229,10 +251,18 @@ groups:
     #[test]
     fn mistakes_are_found_with_their_line() {
         for (from, to, want) in [
-            ("url: \"http://127.0.0.1:9091/api/v1/read\"", "urll: x", "gateway.yml:8:20: unknown key \"urll\""),
+            (
+                "url: \"http://127.0.0.1:9091/api/v1/read\"",
+                "urll: x",
+                "gateway.yml:8:20: unknown key \"urll\"",
+            ),
             ("name: b", "name: a", "gateway.yml:9:17: there are two upstreams \"a\""),
             ("name: dc1", "name: \"d c\"", "gateway.yml:4:11: \"d c\" cannot name a group"),
-            ("http://127.0.0.1:9092/api/v1/read", "127.0.0.1:9092", "gateway.yml:9:25: \"127.0.0.1:9092\" is not an http"),
+            (
+                "http://127.0.0.1:9092/api/v1/read",
+                "127.0.0.1:9092",
+                "gateway.yml:9:25: \"127.0.0.1:9092\" is not an http",
+            ),
             ("timeout: 30s", "timeout: 0", "gateway.yml:8:71: timeout is 0"),
             ("timeout: 30s", "timeout: 30", "gateway.yml:8:71: \"30\" is not a duration"),
             ("zone: eu", "replica: a", "gateway.yml:6:33: \"replica\" is a replica label too"),
@@ -240,7 +270,11 @@ groups:
             ("sort: true", "basic_auth: {}, bearer_token: t", "gateway.yml:9:"),
             (&GOOD[GOOD.find("groups").unwrap()..], "groups: []", "gateway.yml:3:9: no groups"),
             (&GOOD[GOOD.find("groups").unwrap()..], "group: []", "gateway.yml:3:1: unknown key \"group\""),
-            (&GOOD[GOOD.find("upstreams:").unwrap()..], "upstreams: []", "gateway.yml:7:16: group \"dc1\" has no upstreams"),
+            (
+                &GOOD[GOOD.find("upstreams:").unwrap()..],
+                "upstreams: []",
+                "gateway.yml:7:16: group \"dc1\" has no upstreams",
+            ),
         ] {
             let text = GOOD.replacen(from, to, 1);
             let error = topology(&text).unwrap_err();

@@ -15,7 +15,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::labels::Relabel;
 use super::metrics::Metrics;
-use super::series::{Chunk, ChunkCutter, SAMPLES_PER_CHUNK};
+use super::samples::{ChunkCutter, SAMPLES_PER_CHUNK};
+use super::series::Chunk;
 use super::topology::{Group, Topology};
 use super::upstream::{Origin, Upstream, UpstreamError};
 use crate::common::selector::CompiledMatchers;
@@ -96,7 +97,8 @@ impl Sampler {
             while stored.sealed.front().is_some_and(|chunk| chunk.max_ms < now_ms - RETENTION_MS) {
                 stored.sealed.pop_front();
             }
-            !stored.sealed.is_empty() || stored.open.last().is_some_and(|(t_ms, _)| *t_ms >= now_ms - RETENTION_MS)
+            !stored.sealed.is_empty()
+                || stored.open.last().is_some_and(|(t_ms, _)| *t_ms >= now_ms - RETENTION_MS)
         });
     }
 
@@ -134,7 +136,7 @@ impl Stored {
         if self.open.len() == SAMPLES_PER_CHUNK {
             let mut cutter = ChunkCutter::default();
             for (t_ms, value) in self.open.drain(..) {
-                cutter.push(t_ms, value, &mut self.sealed);
+                cutter.push_float(t_ms, value, &mut self.sealed);
             }
         }
     }
@@ -142,7 +144,7 @@ impl Stored {
     fn between(&self, start_ms: i64, end_ms: i64) -> Vec<Chunk> {
         let (mut cutter, mut open) = (ChunkCutter::default(), Vec::new());
         for &(t_ms, value) in &self.open {
-            cutter.push(t_ms, value, &mut open);
+            cutter.push_float(t_ms, value, &mut open);
         }
         cutter.cut(&mut open);
         let chunks = self.sealed.iter().cloned().chain(open);
@@ -158,7 +160,8 @@ fn exposed(text: &str, target: &[(&str, &str)]) -> Vec<(Labels, f64)> {
     for sample in &scrape.samples {
         let mut add = |name: &str, extra: Option<(&str, &str)>, value: f64| {
             let own = sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let mut pairs: Vec<_> = own.chain([("__name__", name)]).chain(extra).chain(target.iter().copied()).collect();
+            let mut pairs: Vec<_> =
+                own.chain([("__name__", name)]).chain(extra).chain(target.iter().copied()).collect();
             pairs.sort_unstable();
             exposed.push((pairs.into_iter().collect(), value));
         };
@@ -168,7 +171,11 @@ fn exposed(text: &str, target: &[(&str, &str)]) -> Vec<(Labels, f64)> {
             | prometheus_parse::Value::Untyped(value) => add(&sample.metric, None, *value),
             prometheus_parse::Value::Histogram(buckets) => {
                 for bucket in buckets {
-                    let bound = if bucket.less_than.is_infinite() { "+Inf".to_owned() } else { bucket.less_than.to_string() };
+                    let bound = if bucket.less_than.is_infinite() {
+                        "+Inf".to_owned()
+                    } else {
+                        bucket.less_than.to_string()
+                    };
                     add(&format!("{}_bucket", sample.metric), Some(("le", &bound)), bucket.count);
                 }
             }

@@ -27,7 +27,7 @@ pub enum ReadError {
     #[error("{0}")]
     Negotiate(#[from] NegotiateError),
     /// The body of the request.
-    #[error("{0}")]
+    #[error("the body is not a snappy block that can be read: {0}")]
     Body(#[from] DecodeError),
     /// The message in the body.
     #[error("not a ReadRequest: {0}")]
@@ -47,7 +47,7 @@ pub enum ReadError {
     /// A sampled answer has no room on the wire.
     #[error("the answer cannot be sent: {0}")]
     AnswerSize(#[from] EncodeError),
-    /// A chunk that passed through cannot be turned into samples.
+    /// A chunk cannot be turned into samples.
     #[error("cannot answer with samples: {0}")]
     Chunk(String),
     /// The client has stopped reading: its upstreams are let go.
@@ -67,7 +67,9 @@ impl ReadError {
         match self {
             Self::Negotiate(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
             Self::Body(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
-            Self::Protobuf(_) | Self::Matcher(_) | Self::SampleLimit { .. } | Self::AnswerSize(_) => StatusCode::BAD_REQUEST,
+            Self::Protobuf(_) | Self::Matcher(_) | Self::SampleLimit { .. } | Self::AnswerSize(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Groups(_) | Self::Chunk(_) => StatusCode::BAD_GATEWAY,
             Self::ClientStalled { .. } | Self::ClientGone => StatusCode::REQUEST_TIMEOUT,
         }

@@ -20,7 +20,10 @@ pub struct Relabel {
 
 impl Relabel {
     /// `replica_labels` are dropped; `external_labels` are added where a series does not carry them.
-    pub fn new(replica_labels: Vec<String>, external_labels: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub fn new(
+        replica_labels: Vec<String>,
+        external_labels: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
         let mut external_labels: Vec<_> = external_labels.into_iter().collect();
         external_labels.sort();
         Self { replica_labels, external_labels }
@@ -156,9 +159,12 @@ mod tests {
             }
         }
         plain.sort();
-        for external in [&[][..], &[("b", "x")], &[("n", "x")], &[("b", "x"), ("zz", "y")], &[("n", "x"), ("zz", "y")]] {
+        for external in
+            [&[][..], &[("b", "x")], &[("n", "x")], &[("b", "x"), ("zz", "y")], &[("n", "x"), ("zz", "y")]]
+        {
             let relabel = relabel(&[], external);
-            let sent: Vec<_> = plain.iter().map(|labels| relabel.apply(&labels.pairs().collect::<Vec<_>>())).collect();
+            let sent: Vec<_> =
+                plain.iter().map(|labels| relabel.apply(&labels.pairs().collect::<Vec<_>>())).collect();
             let mut restore = Restore::new(relabel);
             let (mut got, mut most_held) = (Vec::new(), 0);
             for labels in &sent {

@@ -21,7 +21,11 @@ const FLUSH_BYTES: usize = 1 << 20;
 /// Where merged series go.
 pub trait Sink {
     /// Takes chunks of a series. A series may come in several pieces, one right after the other.
-    fn write(&mut self, labels: &Labels, chunks: Vec<Chunk>) -> impl Future<Output = Result<(), ReadError>> + Send;
+    fn write(
+        &mut self,
+        labels: &Labels,
+        chunks: Vec<Chunk>,
+    ) -> impl Future<Output = Result<(), ReadError>> + Send;
 
     /// Whether what has been written so far can still be declared partial.
     fn can_turn_partial(&self) -> bool;
@@ -60,7 +64,7 @@ impl Fanout {
     ///
     /// # Errors
     /// [`ReadError::Groups`] if a whole group fails and may not be left out, or no group is left;
-    /// [`ReadError::BadRequest`] if a matcher is invalid.
+    /// [`ReadError::Matcher`] if a matcher is invalid.
     pub async fn begin(topology: &Topology, query: &Query, metrics: &Metrics) -> Result<Self, ReadError> {
         let mut fanout = Self {
             sources: Vec::new(),
@@ -74,7 +78,13 @@ impl Fanout {
             let index = fanout.groups.len();
             let running = group.upstreams.len();
             let name = group.name.clone();
-            fanout.groups.push(GroupState { name, running, complete: false, failures: Vec::new(), settled: 0 });
+            fanout.groups.push(GroupState {
+                name,
+                running,
+                complete: false,
+                failures: Vec::new(),
+                settled: 0,
+            });
             for upstream in &group.upstreams {
                 let asked = asked.clone();
                 reads.push(async move { (index, upstream, upstream.read(&asked).await) });
@@ -254,7 +264,8 @@ impl Fanout {
                 continue;
             }
             if !group.is_lost() {
-                group.failures[group.settled..].iter().for_each(|failure| self.metrics.degraded(&failure.upstream));
+                let fresh = &group.failures[group.settled..];
+                fresh.iter().for_each(|failure| self.metrics.degraded(&group.name, &failure.upstream));
             } else if may_go_on {
                 self.metrics.partial(&group.name);
             } else {

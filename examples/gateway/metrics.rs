@@ -27,11 +27,6 @@ struct OutcomeLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct UpstreamLabel {
-    upstream: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct GroupLabel {
     group: String,
 }
@@ -52,7 +47,7 @@ pub struct Metrics {
     upstream_requests: Family<OutcomeLabels, Counter>,
     upstream_durations: Family<UpstreamLabels, Histogram, fn() -> Histogram>,
     upstream_bytes: Family<UpstreamLabels, Counter>,
-    degraded_reads: Family<UpstreamLabel, Counter>,
+    degraded_reads: Family<UpstreamLabels, Counter>,
     partial_reads: Family<GroupLabel, Counter>,
     failed_reads: Family<GroupLabel, Counter>,
     queries: Family<TypeLabel, Counter>,
@@ -79,7 +74,11 @@ impl Metrics {
             series: Counter::default(),
             reads_in_flight: Gauge::default(),
         };
-        registry.register("upstream_requests", "Reads of an upstream by how they ended", metrics.upstream_requests.clone());
+        registry.register(
+            "upstream_requests",
+            "Reads of an upstream by how they ended",
+            metrics.upstream_requests.clone(),
+        );
         registry.register_with_unit(
             "upstream_request_duration",
             "From the request to the end of the upstream's answer",
@@ -92,8 +91,16 @@ impl Metrics {
             "Reads that went on without this upstream, because others of its group answered",
             metrics.degraded_reads.clone(),
         );
-        registry.register("partial_reads", "Reads answered without this group", metrics.partial_reads.clone());
-        registry.register("failed_reads", "Reads that failed because this group did", metrics.failed_reads.clone());
+        registry.register(
+            "partial_reads",
+            "Reads answered without this group",
+            metrics.partial_reads.clone(),
+        );
+        registry.register(
+            "failed_reads",
+            "Reads that failed because this group did",
+            metrics.failed_reads.clone(),
+        );
         registry.register("queries", "Queries by the type of the answer", metrics.queries.clone());
         registry.register(
             "chunks",
@@ -108,7 +115,7 @@ impl Metrics {
     /// The counters of one upstream; they exist, at zero, from now on.
     pub fn upstream(&self, group: &str, upstream: &str) -> UpstreamMetrics {
         let labels = UpstreamLabels { group: group.to_owned(), upstream: upstream.to_owned() };
-        drop(self.degraded_reads.get_or_create(&UpstreamLabel { upstream: upstream.to_owned() }));
+        drop(self.degraded_reads.get_or_create(&labels));
         for family in [&self.partial_reads, &self.failed_reads] {
             drop(family.get_or_create(&GroupLabel { group: group.to_owned() }));
         }
@@ -123,8 +130,9 @@ impl Metrics {
     }
 
     /// A read goes on without this upstream.
-    pub fn degraded(&self, upstream: &str) {
-        self.degraded_reads.get_or_create(&UpstreamLabel { upstream: upstream.to_owned() }).inc();
+    pub fn degraded(&self, group: &str, upstream: &str) {
+        let labels = UpstreamLabels { group: group.to_owned(), upstream: upstream.to_owned() };
+        self.degraded_reads.get_or_create(&labels).inc();
     }
 
     /// A read is answered without this group.

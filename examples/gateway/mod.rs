@@ -8,6 +8,7 @@
 //! | [`labels`] | label sets, what relabelling does to them, and the order they leave in |
 //! | [`merged`] | all answers as one stream of series |
 //! | [`chunks`] | one series' chunks from several answers as one sequence |
+//! | [`samples`] | samples out of chunks, and chunks out of samples |
 //! | [`answer`] | the two shapes in which series leave |
 //! | [`read`] | `POST /api/v1/read` |
 //! | [`embedded`] | what is read while nothing is configured |
@@ -28,6 +29,7 @@ pub mod page;
 pub mod program;
 pub mod read;
 pub mod sampled;
+pub mod samples;
 pub mod series;
 pub mod topology;
 pub mod upstream;

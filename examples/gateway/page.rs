@@ -29,9 +29,9 @@ pub async fn page(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Ht
     );
     if gateway.embedded {
         page.push_str(
-            "<p><strong>Nothing is configured</strong>: started without <code>--config.file</code>, the gateway samples \
-             its own metrics twice a second, half a second apart, as two replicas would, and merges them when they are \
-             read.</p>",
+            "<p><strong>Nothing is configured</strong>: started without <code>--config.file</code>, two samplers take \
+             the gateway's own metrics every second, half a second apart, as two replicas would; they are merged when \
+             they are read.</p>",
         );
     }
     for group in &topology.groups {
@@ -106,5 +106,9 @@ fn render_next_steps(page: &mut String, host: &str, embedded: bool) {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }

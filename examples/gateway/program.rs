@@ -1,17 +1,23 @@
 //! The program: its command line, and how it is put together.
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
+use prometheus_client::registry::Registry;
 
-use super::client::{self, ReadArgs};
+use super::client::{self, ClientError, ReadArgs};
+use super::topology::Topology;
 use super::{Gateway, Limits, app, config, embedded, metrics};
 use crate::common::duration::PromDuration;
 use crate::common::flags;
 use crate::common::logging::LoggingFlags;
 use crate::common::metrics::Metrics;
+use crate::common::web::{Server, WebFlags};
+use crate::common::yaml::ConfigError;
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:9099";
 
@@ -40,7 +46,7 @@ enum Command {
 #[derive(Args, Debug)]
 struct ServeArgs {
     /// The configuration; without it the gateway runs on two samplers of its own metrics.
-    #[arg(long = "config.file", value_name = "FILE")]
+    #[arg(id = "config.file", long = "config.file", value_name = "FILE")]
     config_file: Option<PathBuf>,
     /// Reads at a time; further ones wait.
     #[arg(long = "storage.remote.read-concurrent-limit", value_name = "READS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
@@ -51,8 +57,8 @@ struct ServeArgs {
     /// How long a client may take nothing of its answer.
     #[arg(long = "storage.remote.client-stall-timeout", value_name = "DURATION", default_value = "2m")]
     client_stall: PromDuration,
-    #[arg(long = "web.listen-address", default_value = DEFAULT_ADDRESS)]
-    listen: String,
+    #[command(flatten)]
+    web: WebFlags,
     #[command(flatten)]
     logging: LoggingFlags,
 }
@@ -67,28 +73,97 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run_server(serve: ServeArgs) -> ExitCode {
-    serve.logging.install("gateway").unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async move {
-        let mut m = Metrics::new("gateway");
-        let ours = metrics::Metrics::register(m.registry_mut());
-        let m = Arc::new(m);
-        let limits = Limits { samples: serve.samples, concurrent_reads: serve.concurrent_reads as usize, client_stall: serve.client_stall.as_duration(), ..Limits::default() };
-        let embedded = serve.config_file.is_none();
-        let topology = match &serve.config_file {
-            Some(file) => config::load(file, &ours).unwrap_or_else(|e| { eprintln!("{e}"); std::process::exit(1) }),
-            None => { let m = m.clone(); let (t, work) = embedded::replicas(&ours, &serve.listen, Arc::new(move || m.prometheus_text())); tokio::spawn(work); t }
-        };
-        let gateway = Arc::new(Gateway::new(topology, ours, limits, embedded));
-        let listener = tokio::net::TcpListener::bind(&serve.listen).await.unwrap();
-        axum::serve(listener, app(gateway)).await.unwrap();
-    });
-    ExitCode::SUCCESS
+fn run_server(args: ServeArgs) -> ExitCode {
+    if let Err(error) = args.logging.install("gateway") {
+        return fail(&error);
+    }
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => match runtime.block_on(serve(args)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(%error, "The gateway cannot go on");
+                ExitCode::FAILURE
+            }
+        },
+        Err(error) => fail(&error),
+    }
+}
+
+/// Serves until told to stop.
+async fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
+    tracing::info!(version = flags::VERSION, revision = flags::REVISION, "Starting gateway");
+    let server = Server::bind(&args.web, "Gateway", DEFAULT_ADDRESS)?;
+    let mut registry = Metrics::new("gateway");
+    let metrics = metrics::Metrics::register(registry.registry_mut());
+    let registry = Arc::new(registry);
+    let limits = args.limits();
+    let topology = match &args.config_file {
+        Some(file) => config::load(file, &metrics)?,
+        None => start_samplers(&server, &metrics, Arc::clone(&registry)),
+    };
+    let gateway = Arc::new(Gateway::new(topology, metrics.clone(), limits, args.config_file.is_none()));
+    let app = app(Arc::clone(&gateway));
+    server.lifecycle().ready();
+    let reload = move || {
+        let loaded = args.config_file.as_deref().map(|file| config::load(file, &metrics)).transpose();
+        let gateway = Arc::clone(&gateway);
+        async move {
+            if let Some(topology) = loaded? {
+                gateway.replace_topology(topology);
+            }
+            Ok::<_, ConfigError>(())
+        }
+    };
+    Ok(server.serve(app, registry, reload).await?)
+}
+
+/// What a newcomer sees: two replicas that are there without any configuration.
+fn start_samplers(server: &Server, metrics: &metrics::Metrics, registry: Arc<Metrics>) -> Topology {
+    let address = server.addresses().next().map(|address| address.to_string()).unwrap_or_default();
+    let exposition = Arc::new(move || registry.prometheus_text());
+    let (topology, sampling) = embedded::replicas(metrics, &address, exposition);
+    tokio::spawn(sampling);
+    tracing::info!(
+        page = format!("http://{address}/"),
+        "No --config.file: sampling the gateway's own metrics as two replicas, half a second apart, and merging them when read"
+    );
+    topology
+}
+
+impl ServeArgs {
+    fn limits(&self) -> Limits {
+        Limits {
+            samples: self.samples,
+            concurrent_reads: self.concurrent_reads as usize,
+            client_stall: self.client_stall.as_duration(),
+            ..Limits::default()
+        }
+    }
 }
 
 fn run_read(args: &ReadArgs) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    match runtime.block_on(client::read(args)) { Ok(()) => ExitCode::SUCCESS, Err(e) => { eprintln!("gateway: {e}"); ExitCode::FAILURE } }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map(|runtime| runtime.block_on(client::read(args))) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough.
+        Ok(Err(ClientError::Print(error))) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Ok(Err(error)) => fail(&error),
+        Err(error) => fail(&error),
+    }
 }
-fn check_config(_file: &std::path::Path) -> ExitCode { ExitCode::SUCCESS }
+
+fn check_config(file: &Path) -> ExitCode {
+    match config::load(file, &metrics::Metrics::register(&mut Registry::default())) {
+        Ok(topology) => {
+            let upstreams: usize = topology.groups.iter().map(|group| group.upstreams.len()).sum();
+            println!("{}: {} groups, {upstreams} upstreams", file.display(), topology.groups.len());
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("gateway: {error}");
+    ExitCode::FAILURE
+}

@@ -24,7 +24,12 @@ pub const DEGRADED: HeaderName = HeaderName::from_static("x-promha-degraded");
 pub const PARTIAL: HeaderName = HeaderName::from_static("x-promha-partial");
 
 /// Answers a remote read.
-pub async fn read(State(gateway): State<Arc<Gateway>>, method: Method, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn read(
+    State(gateway): State<Arc<Gateway>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     if method != Method::POST {
         let text = format!("{method} not allowed: a remote read is a POST\n");
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")], text).into_response();
@@ -50,8 +55,13 @@ async fn answer(gateway: &Arc<Gateway>, headers: &HeaderMap, body: &[u8]) -> Res
 }
 
 /// Reads the request and refuses what no upstream could answer.
-fn decode(headers: &HeaderMap, body: &[u8], limits: &Limits) -> Result<(ReadRequest, ResponseType), ReadError> {
-    let header = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
+fn decode(
+    headers: &HeaderMap,
+    body: &[u8],
+    limits: &Limits,
+) -> Result<(ReadRequest, ResponseType), ReadError> {
+    let header =
+        |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
     negotiate::check_read_request(header(header::CONTENT_TYPE), header(header::CONTENT_ENCODING))?;
     let mut raw = Vec::new();
     let raw = snappy::decompress(body, limits.request_bytes, &mut raw)?;
@@ -106,7 +116,11 @@ async fn streamed(
     Ok((headers, body).into_response())
 }
 
-async fn sampled(gateway: &Gateway, topology: &Topology, request: &ReadRequest) -> Result<Response, ReadError> {
+async fn sampled(
+    gateway: &Gateway,
+    topology: &Topology,
+    request: &ReadRequest,
+) -> Result<Response, ReadError> {
     let limit = gateway.limits.samples;
     let mut left = limit;
     let mut response = ReadResponse::default();

@@ -1,11 +1,13 @@
 //! Answers that are held whole: sampled ones, which nobody promises to be sorted, and streams that are not.
 
-use promha_remote_proto::prompb::ReadResponse;
+use promha_remote_proto::histogram::HistogramView;
+use promha_remote_proto::prompb::{ReadResponse, TimeSeries};
 use promha_remote_proto::snappy;
 use prost::Message;
 
 use super::chunks::{ChunkMerge, Step};
-use super::series::{ChunkCutter, Part};
+use super::samples::ChunkCutter;
+use super::series::{Chunk, Part};
 use super::upstream::{GroupQuery, UpstreamError};
 
 /// Reads a sampled answer, each series encoded as chunks: a tenth of the memory, and one shape for all that follows.
@@ -18,19 +20,31 @@ pub fn decode(body: &[u8], limit: usize, asked: &GroupQuery) -> Result<Vec<Part>
     let response = ReadResponse::decode(raw)?;
     let mut parts = Vec::new();
     for series in response.results.into_iter().flat_map(|result| result.timeseries) {
-        let mut pairs: Vec<_> = series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
+        let mut pairs: Vec<_> =
+            series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
         pairs.sort_unstable();
         if asked.replica_matchers.as_ref().is_some_and(|matchers| !matchers.matches(&pairs)) {
             continue;
         }
-        let (mut cutter, mut chunks) = (ChunkCutter::default(), Vec::new());
-        for sample in &series.samples {
-            cutter.push(sample.timestamp, sample.value, &mut chunks);
-        }
-        cutter.cut(&mut chunks);
-        parts.push(Part { labels: asked.relabel.apply(&pairs), chunks });
+        parts.push(Part { labels: asked.relabel.apply(&pairs), chunks: encode(&series)? });
     }
     Ok(parts)
+}
+
+/// Floats and histograms of a series, which a message lists apart, as chunks in the order of time.
+fn encode(series: &TimeSeries) -> Result<Vec<Chunk>, UpstreamError> {
+    let (mut cutter, mut chunks) = (ChunkCutter::default(), Vec::new());
+    let mut floats = series.samples.iter().peekable();
+    for message in &series.histograms {
+        while let Some(sample) = floats.next_if(|sample| sample.timestamp < message.timestamp) {
+            cutter.push_float(sample.timestamp, sample.value, &mut chunks);
+        }
+        HistogramView::with_message(message, |view| cutter.push_histogram(view, &mut chunks))
+            .map_err(UpstreamError::Histogram)?;
+    }
+    floats.for_each(|sample| cutter.push_float(sample.timestamp, sample.value, &mut chunks));
+    cutter.cut(&mut chunks);
+    Ok(chunks)
 }
 
 /// Sorts parts by label set. Where several series end up with the same labels (replicas behind one upstream), they

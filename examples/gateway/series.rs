@@ -3,8 +3,6 @@
 use bytes::Bytes;
 use promha_merge::labels::Labels;
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView, ChunkedSeriesView};
-use promha_remote_proto::xor::XorEncoder;
-
 
 /// A chunk whose bytes are shared with the frame it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,46 +52,5 @@ impl Part {
             })
             .collect();
         Self { labels, chunks }
-    }
-}
-
-/// Samples in a chunk that is encoded here, as in Prometheus' head.
-pub const SAMPLES_PER_CHUNK: usize = 120;
-
-/// Cuts samples into XOR chunks.
-#[derive(Debug, Default)]
-pub struct ChunkCutter {
-    xor: XorEncoder,
-    min_ms: i64,
-    max_ms: i64,
-}
-
-impl ChunkCutter {
-    /// Whether no sample waits for its chunk to end.
-    pub fn is_empty(&self) -> bool {
-        self.xor.is_empty()
-    }
-
-    /// Adds a sample; the chunk it fills goes to `chunks`.
-    pub fn push(&mut self, t_ms: i64, value: f64, chunks: &mut impl Extend<Chunk>) {
-        if self.is_empty() {
-            self.min_ms = t_ms;
-        }
-        self.xor.push(t_ms, value);
-        self.max_ms = t_ms;
-        if self.xor.len() == SAMPLES_PER_CHUNK {
-            self.cut(chunks);
-        }
-    }
-
-    /// Ends the chunk under way, if there is one.
-    pub fn cut(&mut self, chunks: &mut impl Extend<Chunk>) {
-        if self.is_empty() {
-            return;
-        }
-        let mut data = Vec::new();
-        self.xor.finish(&mut data);
-        let data = Bytes::from(data);
-        chunks.extend([Chunk { min_ms: self.min_ms, max_ms: self.max_ms, encoding: ChunkEncoding::Xor, data }]);
     }
 }

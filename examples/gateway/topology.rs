@@ -51,9 +51,7 @@ impl Group {
                 if !CompiledMatchers::new([matcher])?.matches(&[(matcher.name.as_str(), value)]) {
                     return Ok(None);
                 }
-            } else if self.relabel.is_replica_label(&matcher.name)
-                && !(matcher.r#type == i32::from(MatcherType::Eq) && !matcher.value.is_empty())
-            {
+            } else if self.relabel.is_replica_label(&matcher.name) && !is_plain_equality(matcher) {
                 replica.push(matcher);
             } else {
                 forwarded.push(matcher.clone());
@@ -67,6 +65,11 @@ impl Group {
         let query = Query { matchers: forwarded, ..query.clone() };
         Ok(Some(GroupQuery { query, replica_matchers, relabel: self.relabel.clone() }))
     }
+}
+
+/// `=` with a value. With an empty one it asks for series that lack the label.
+fn is_plain_equality(matcher: &LabelMatcher) -> bool {
+    matcher.r#type == i32::from(MatcherType::Eq) && !matcher.value.is_empty()
 }
 
 #[cfg(test)]
@@ -87,7 +90,13 @@ mod tests {
 
     #[test]
     fn external_labels_are_decided_here() {
-        for contradicting in ["up{zone=\"us\"}", "up{zone!=\"eu\"}", "up{zone=~\"us|uk\"}", "up{zone=\"\"}", "up{zone!~\"e.\"}"] {
+        for contradicting in [
+            "up{zone=\"us\"}",
+            "up{zone!=\"eu\"}",
+            "up{zone=~\"us|uk\"}",
+            "up{zone=\"\"}",
+            "up{zone!~\"e.\"}",
+        ] {
             assert!(asked(contradicting).is_none(), "{contradicting}");
         }
         for fitting in ["up{zone=\"eu\"}", "up{zone!=\"us\"}", "up{zone=~\"e.\"}", "up{zone=~\".+\"}"] {
@@ -108,7 +117,8 @@ mod tests {
             let asked = asked(selector).unwrap();
             assert_eq!(asked.query.matchers, forwarded("up"), "{selector}");
             let matchers = asked.replica_matchers.unwrap();
-            let matches = ["a", "b"].map(|replica| matchers.matches(&[("__name__", "up"), ("replica", replica)]));
+            let matches =
+                ["a", "b"].map(|replica| matchers.matches(&[("__name__", "up"), ("replica", replica)]));
             assert_eq!(matches, [a, b], "{selector}");
         }
     }

@@ -21,7 +21,8 @@ use super::labels::{Relabel, Restore};
 use super::metrics::UpstreamMetrics;
 use super::sampled;
 use super::series::Part;
-use crate::common::http_client::{HttpClient, causes};
+use crate::common::causes::causes;
+use crate::common::http_client::HttpClient;
 use crate::common::selector::CompiledMatchers;
 
 /// Most bytes of an upstream's error text that are handed on.
@@ -44,7 +45,7 @@ pub enum Origin {
 /// An upstream as configured, and what was seen of it last.
 #[derive(Debug)]
 pub struct Upstream {
-    /// Its name, unique in the configuration.
+    /// Its name, unique in its group.
     pub name: String,
     /// Where it answers.
     pub origin: Origin,
@@ -106,6 +107,9 @@ pub enum UpstreamError {
     /// A sampled answer is not the message it should be.
     #[error("not a ReadResponse: {0}")]
     Protobuf(#[from] prost::DecodeError),
+    /// A sampled answer has a histogram whose parts do not fit together.
+    #[error("a histogram is broken: {0}")]
+    Histogram(EncodeError),
     /// The answer has to be held whole and is too large for that.
     #[error("an answer that must be held whole is larger than {limit} bytes")]
     TooLarge {
@@ -113,7 +117,9 @@ pub enum UpstreamError {
         limit: usize,
     },
     /// The order of series is broken.
-    #[error("series out of order: {next} after {previous}. Name all labels the collector adds itself in replica_labels and external_labels, or set `sort: true`")]
+    #[error(
+        "series out of order: {next} after {previous}. Name all labels the collector adds itself in replica_labels and external_labels, or set `sort: true`"
+    )]
     SeriesOrder {
         /// The label set that came first.
         previous: Labels,
@@ -171,16 +177,25 @@ impl Upstream {
         let body = Body { stream: body, timeout: self.timeout, metrics: self.metrics.clone() };
         let series = match answer_type {
             ResponseType::StreamedXorChunks => {
-                let frames = Frames { body, reader: FrameReader::new(FrameLimits::default()), asked: asked.clone() };
+                let frames = Frames {
+                    body,
+                    piece: Bytes::new(),
+                    reader: FrameReader::new(FrameLimits::default()),
+                    asked: asked.clone(),
+                };
                 if self.sort {
-                    Series::Held(sampled::sort(frames.hold(self.max_held_bytes).await?)?.into_iter())
+                    let parts = frames.hold(self.max_held_bytes).await?;
+                    Series::Held(apart(move || sampled::sort(parts)).await?.into_iter())
                 } else {
-                    Series::Streamed { frames, restore: Restore::new(asked.relabel.clone()), ended: false }
+                    let (frames, restore) = (Box::new(frames), Restore::new(asked.relabel.clone()));
+                    Series::Streamed { frames, restore, ended: false }
                 }
             }
             ResponseType::Samples => {
-                let body = body.hold(self.max_held_bytes).await?;
-                Series::Held(sampled::sort(sampled::decode(&body, self.max_held_bytes, asked)?)?.into_iter())
+                let (limit, asked) = (self.max_held_bytes, asked.clone());
+                let body = body.hold(limit).await?;
+                let parts = apart(move || sampled::sort(sampled::decode(&body, limit, &asked)?));
+                Series::Held(parts.await?.into_iter())
             }
         };
         Ok(Answer { upstream: Arc::clone(self), started, series, pending: None, done: false })
@@ -194,7 +209,10 @@ impl Upstream {
     ) -> Result<(ResponseType, BoxStream<'static, Result<Bytes, UpstreamError>>), UpstreamError> {
         let request = ReadRequest {
             queries: vec![query.clone()],
-            accepted_response_types: vec![ResponseType::StreamedXorChunks.into(), ResponseType::Samples.into()],
+            accepted_response_types: vec![
+                ResponseType::StreamedXorChunks.into(),
+                ResponseType::Samples.into(),
+            ],
         };
         let mut body = Vec::new();
         snappy::compress(&request.encode_to_vec(), &mut body)?;
@@ -211,7 +229,10 @@ impl Upstream {
         }
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let answer_type = negotiate::answer_type(content_type)?;
-        Ok((answer_type, response.bytes_stream().map(|piece| piece.map_err(|error| transport(&error))).boxed()))
+        Ok((
+            answer_type,
+            response.bytes_stream().map(|piece| piece.map_err(|error| transport(&error))).boxed(),
+        ))
     }
 
     async fn within<T>(&self, what: &'static str, work: impl Future<Output = T>) -> Result<T, UpstreamError> {
@@ -309,13 +330,19 @@ enum Series {
     /// In memory, sorted here.
     Held(std::vec::IntoIter<Part>),
     /// On the wire, sorted there.
-    Streamed { frames: Frames, restore: Restore, ended: bool },
+    Streamed { frames: Box<Frames>, restore: Restore, ended: bool },
 }
+
+/// What of a piece is given to the frame reader at once. A piece can be several hundred KiB, and the reader's own buffer
+/// would grow to twice that.
+const READER_STEP_BYTES: usize = 32 << 10;
 
 /// Series out of a streamed body.
 #[derive(Debug)]
 struct Frames {
     body: Body,
+    /// What has arrived and the reader has not seen yet.
+    piece: Bytes,
     reader: FrameReader,
     asked: GroupQuery,
 }
@@ -329,13 +356,16 @@ impl Frames {
                     return Ok(Some(Part::copy(self.asked.relabel.apply(arrived), &series)));
                 }
             }
-            match self.body.next().await? {
-                Some(piece) => self.reader.push(&piece),
-                None => {
-                    self.reader.finish()?;
-                    return Ok(None);
+            if self.piece.is_empty() {
+                match self.body.next().await? {
+                    Some(piece) => self.piece = piece,
+                    None => {
+                        self.reader.finish()?;
+                        return Ok(None);
+                    }
                 }
             }
+            self.reader.push(&self.piece.split_to(self.piece.len().min(READER_STEP_BYTES)));
         }
     }
 
@@ -385,6 +415,16 @@ impl Body {
 impl std::fmt::Debug for Body {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Body").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// Runs what may take long without holding up the reads beside it.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, UpstreamError> + Send + 'static,
+) -> Result<T, UpstreamError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panic) => Err(UpstreamError::Transport(format!("reading the answer failed: {panic}"))),
     }
 }
 

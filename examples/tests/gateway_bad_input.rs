@@ -56,7 +56,7 @@ async fn ask(gateway: &Gateway, form: ResponseType) -> Result<Reply, String> {
 
 /// The gateway answers as if nothing had been.
 async fn still_answers(gateway: &Gateway, expected: &[Series]) {
-    harness::get(&format!("{}/-/healthy", gateway.url())).await.expect("a healthy gateway");
+    gateway.get("/-/healthy").await.expect("a healthy gateway");
     for form in FORMS {
         let reply = ask(gateway, form).await.expect("an answer after all that");
         assert_eq!((reply.form, &*reply.results[0]), (form, expected));
@@ -234,9 +234,10 @@ async fn a_failing_upstream_is_named_while_another_replica_answers() {
 async fn a_group_that_fails_is_a_bad_gateway() {
     let (north, failing) = (Upstream::good(data("a", 2)), Upstream::failing(503, "not now"));
     let dead = format!("http://127.0.0.1:{}/api/v1/read", free_port());
-    let upstreams = |url: &str, other: &str| [("a", url.to_owned()), ("b", other.to_owned())];
-    let groups: &[(&str, &[(&str, String)])] =
-        &[("north", &upstreams(&north.url(), &north.url())), ("south", &upstreams(&dead, &failing.url()))];
+    let groups: &[(&str, &[(&str, String)])] = &[
+        ("north", &[("a", north.url()), ("b", north.url())]),
+        ("south", &[("c", dead), ("d", failing.url())]),
+    ];
     for switch in ["", "partial_response: false\n"] {
         let gateway = Gateway::start(&impatient(groups, switch)).await;
         for form in FORMS {
@@ -247,7 +248,7 @@ async fn a_group_that_fails_is_a_bad_gateway() {
         assert_eq!(gateway.metric("promha_gateway_failed_reads_total", &[("group", "south")]).await, 2.0);
         assert_eq!(gateway.metric("promha_gateway_failed_reads_total", &[("group", "north")]).await, 0.0);
         assert_eq!(gateway.metric("promha_gateway_partial_reads_total", &[]).await, 0.0);
-        harness::get(&format!("{}/-/healthy", gateway.url())).await.expect("a healthy gateway");
+        gateway.get("/-/healthy").await.expect("a healthy gateway");
     }
 }
 
@@ -373,7 +374,7 @@ async fn a_stream_that_breaks_is_broken_for_the_client_too() {
             gateway.metric("promha_gateway_failed_reads_total", &[("group", "dc1")]).await >= 1.0,
             "{how:?}"
         );
-        harness::get(&format!("{}/-/healthy", gateway.url())).await.expect("a healthy gateway");
+        gateway.get("/-/healthy").await.expect("a healthy gateway");
     }
 }
 

@@ -145,12 +145,6 @@ pub enum CredentialsError {
     NotAHeader,
 }
 
-/// What went wrong with a request, with all causes: on its own a [`reqwest::Error`] only says that sending failed.
-pub fn causes(error: &reqwest::Error) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
 #[derive(Debug, Clone)]
 enum Credentials {
     None,

@@ -1,12 +1,14 @@
 //! Upstreams in this process, which answer well or in every wrong way over a real socket.
 
-use std::io::{self, BufRead, BufReader, Read as _, Write as _};
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use promha_remote_proto::prompb::{ReadRequest, ResponseType};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::dataset::Series;
 use super::{DEADLINE, wire};
@@ -14,9 +16,25 @@ use super::{DEADLINE, wire};
 /// A remote-read server on a port of its own.
 #[derive(Debug)]
 pub struct Upstream {
+    scheme: &'static str,
     address: SocketAddr,
-    requests: Arc<AtomicUsize>,
+    requests: Arc<Mutex<Vec<Request>>>,
     ended: Arc<AtomicBool>,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    headers: Vec<(String, String)>,
+    /// What it asks.
+    pub message: ReadRequest,
+}
+
+impl Request {
+    /// The value of a header, whose name is given in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str())
+    }
 }
 
 impl Upstream {
@@ -25,20 +43,19 @@ impl Upstream {
     where
         A: Fn(&ReadRequest, &mut Connection) -> io::Result<()> + Send + Sync + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("its address");
-        let (requests, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-        let (answer, seen, over) = (Arc::new(answer), Arc::clone(&requests), Arc::clone(&ended));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().take_while(|_| !over.load(Ordering::Relaxed)) {
-                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
-                std::thread::spawn(move || {
-                    // The other side may go away at any time, which is its right.
-                    let _ = serve(stream, &seen, &*answer);
-                });
-            }
-        });
-        Self { address, requests, ended }
+        Self::listen("http", |socket| Ok(Box::new(socket)), answer)
+    }
+
+    /// As `start`, over TLS.
+    pub fn start_tls<A>(tls: Arc<ServerConfig>, answer: A) -> Self
+    where
+        A: Fn(&ReadRequest, &mut Connection) -> io::Result<()> + Send + Sync + 'static,
+    {
+        let accept = move |socket| -> io::Result<Box<dyn Duplex>> {
+            let session = ServerConnection::new(Arc::clone(&tls)).map_err(io::Error::other)?;
+            Ok(Box::new(StreamOwned::new(session, socket)))
+        };
+        Self::listen("https", accept, answer)
     }
 
     /// Answers every query with `series`, in the form that is asked for.
@@ -53,12 +70,53 @@ impl Upstream {
 
     /// Where it is read from.
     pub fn url(&self) -> String {
-        format!("http://{}/api/v1/read", self.address)
+        format!("{}://{}/api/v1/read", self.scheme, self.address)
     }
 
     /// How many requests came so far.
     pub fn requests(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
+        self.requests.lock().expect("a whole lock").len()
+    }
+
+    /// The last request.
+    ///
+    /// # Panics
+    ///
+    /// When none came.
+    pub fn last_request(&self) -> Request {
+        self.requests.lock().expect("a whole lock").last().expect("a request").clone()
+    }
+
+    fn listen<T, A>(scheme: &'static str, accept: T, answer: A) -> Self
+    where
+        T: Fn(TcpStream) -> io::Result<Box<dyn Duplex>> + Send + Sync + 'static,
+        A: Fn(&ReadRequest, &mut Connection) -> io::Result<()> + Send + Sync + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let (requests, ended) = (Arc::<Mutex<Vec<Request>>>::default(), Arc::new(AtomicBool::new(false)));
+        let (both, seen, over) = (Arc::new((accept, answer)), Arc::clone(&requests), Arc::clone(&ended));
+        std::thread::spawn(move || {
+            for socket in listener.incoming().take_while(|_| !over.load(Ordering::Relaxed)) {
+                let (both, seen) = (Arc::clone(&both), Arc::clone(&seen));
+                std::thread::spawn(move || {
+                    let (accept, answer) = &*both;
+                    // The other side may go away at any time, which is its right.
+                    let _ = socket.and_then(|socket| {
+                        let mut connection =
+                            Connection { socket: socket.try_clone()?, stream: accept(socket)? };
+                        match connection.receive()? {
+                            None => Ok(()),
+                            Some(request) => {
+                                seen.lock().expect("a whole lock").push(request.clone());
+                                answer(&request.message, &mut connection)
+                            }
+                        }
+                    });
+                });
+            }
+        });
+        Self { scheme, address, requests, ended }
     }
 }
 
@@ -69,13 +127,36 @@ impl Drop for Upstream {
     }
 }
 
+/// A stream, plain or not.
+trait Duplex: Read + Write + Send + fmt::Debug {}
+
+impl<T: Read + Write + Send + fmt::Debug> Duplex for T {}
+
 /// The connection of one request.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    socket: TcpStream,
+    stream: Box<dyn Duplex>,
 }
 
 impl Connection {
+    /// The only request of the connection, if one comes.
+    fn receive(&mut self) -> io::Result<Option<Request>> {
+        let mut reader = BufReader::new(&mut self.stream);
+        let (mut line, mut headers) = (String::new(), Vec::new());
+        while reader.read_line(&mut line)? > 2 {
+            if let Some((name, value)) = line.split_once(": ") {
+                headers.push((name.to_ascii_lowercase(), value.trim_end().to_owned()));
+            }
+            line.clear();
+        }
+        let length = headers.iter().find(|header| header.0 == "content-length");
+        let Some((_, length)) = length else { return Ok(None) };
+        let mut body = vec![0; length.parse().expect("a length")];
+        reader.read_exact(&mut body)?;
+        Ok(Some(Request { headers, message: wire::parse_request(&body) }))
+    }
+
     /// A complete good answer.
     pub fn answer(&mut self, request: &ReadRequest, series: &[Series]) -> io::Result<()> {
         if streamed(request) {
@@ -120,7 +201,7 @@ impl Connection {
 
     /// Waits until the other side closes the connection.
     pub fn until_closed(&mut self) -> io::Result<()> {
-        self.stream.set_read_timeout(Some(DEADLINE))?;
+        self.socket.set_read_timeout(Some(DEADLINE))?;
         self.stream.read(&mut [0]).map(drop)
     }
 
@@ -143,6 +224,11 @@ impl Gate {
         self.0.1.notify_all();
     }
 
+    /// Whether the gate is open.
+    pub fn is_open(&self) -> bool {
+        *self.0.0.lock().expect("a whole lock")
+    }
+
     /// Waits until the gate is open, but not longer than `limit`; whether it is open.
     pub fn wait(&self, limit: Duration) -> bool {
         let open = self.0.0.lock().expect("a whole lock");
@@ -153,26 +239,4 @@ impl Gate {
 /// Whether the asking side wants a stream.
 pub fn streamed(request: &ReadRequest) -> bool {
     request.accepted_response_types.first() == Some(&ResponseType::StreamedXorChunks.into())
-}
-
-fn serve<A>(stream: io::Result<TcpStream>, requests: &AtomicUsize, answer: &A) -> io::Result<()>
-where
-    A: Fn(&ReadRequest, &mut Connection) -> io::Result<()>,
-{
-    let stream = stream?;
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let (mut line, mut length) = (String::new(), 0);
-    while reader.read_line(&mut line)? > 2 {
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().expect("a length");
-        }
-        line.clear();
-    }
-    if length == 0 {
-        return Ok(()); // nobody asked for anything
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    requests.fetch_add(1, Ordering::SeqCst);
-    answer(&wire::parse_request(&body), &mut Connection { stream })
 }

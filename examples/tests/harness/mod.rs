@@ -83,7 +83,12 @@ pub fn http() -> reqwest::Client {
 
 /// The body of a page that answers 200.
 pub async fn get(url: &str) -> Result<String, String> {
-    let answer = http().get(url).send().await.map_err(|error| format!("GET {url}: {error}"))?;
+    get_by(&http(), url).await
+}
+
+/// The body of a page that answers 200 to `client`.
+pub async fn get_by(client: &reqwest::Client, url: &str) -> Result<String, String> {
+    let answer = client.get(url).send().await.map_err(|error| format!("GET {url}: {error}"))?;
     let status = answer.status();
     let body = answer.text().await.map_err(|error| format!("GET {url}: {error}"))?;
     if status.is_success() { Ok(body) } else { Err(format!("GET {url}: {status}: {body}")) }

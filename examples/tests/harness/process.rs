@@ -4,7 +4,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use super::{eventually, get};
+use tempfile::TempDir;
+
+use super::{eventually, get_by, http};
 
 /// A running program; killed and waited for on drop, also when the test panics.
 #[derive(Debug)]
@@ -38,14 +40,42 @@ impl Process {
     ///
     /// When the program exits or the deadline passes, with what it printed.
     pub async fn ready(&mut self, url: &str) {
+        self.ready_by(&http(), url).await;
+    }
+
+    /// Waits until `url` answers 200 to `client`, which knows how to ask.
+    ///
+    /// # Panics
+    ///
+    /// As `ready`.
+    pub async fn ready_by(&mut self, client: &reqwest::Client, url: &str) {
         let name = self.name.clone();
         eventually(&format!("{name} is ready"), async || {
             if let Some(status) = self.exited() {
                 panic!("{name} ended ({status}) before it was ready:\n{}", self.log_tail());
             }
-            get(url).await
+            get_by(client, url).await
         })
         .await;
+    }
+
+    /// Waits until the program has ended by itself.
+    ///
+    /// # Panics
+    ///
+    /// When the deadline passes.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let name = self.name.clone();
+        eventually(&format!("{name} ends"), async || self.exited().ok_or("it runs".to_owned())).await
+    }
+
+    /// Sends a signal, named as `kill` names it: `TERM`, `HUP`.
+    ///
+    /// # Panics
+    ///
+    /// When that is no signal or the program has ended.
+    pub fn signal(&self, name: &str) {
+        run(Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]));
     }
 
     /// The status, once the program has ended by itself.
@@ -64,9 +94,14 @@ impl Process {
         self.child.id()
     }
 
+    /// What the program has printed so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// The last lines that the program printed.
     pub fn log_tail(&self) -> String {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let text = self.log();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
@@ -79,6 +114,34 @@ impl Drop for Process {
             eprintln!("--- the last lines of {} ---\n{}", self.name, self.log_tail());
         }
     }
+}
+
+/// What a program that ran to its end left behind.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed to standard output.
+    pub stdout: String,
+    /// What it printed to standard error.
+    pub stderr: String,
+}
+
+/// Runs a program to its end, which may be good or bad, while the test goes on answering it.
+///
+/// # Panics
+///
+/// When it does not start, or does not end before the deadline.
+pub async fn ran(command: &mut Command) -> Ran {
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = |name: &str| folder.path().join(name);
+    let create = |name: &str| File::create(file(name)).expect("a file for what it prints");
+    let child = command.stdin(Stdio::null()).stdout(create("stdout")).stderr(create("stderr")).spawn();
+    let child = child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+    let mut process = Process { name: format!("{command:?}"), child, log: file("stderr") };
+    let code = process.ended().await.code();
+    let read = |name: &str| std::fs::read_to_string(file(name)).expect("text");
+    Ran { code, stdout: read("stdout"), stderr: read("stderr") }
 }
 
 /// Runs a program to its end and gives what it printed, both streams.

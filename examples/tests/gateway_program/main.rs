@@ -1,0 +1,12 @@
+//! The gateway as its operator knows it: flags, files, signals, the page, and `gateway read`.
+//!
+//! Needs no other programs, but for one check with `promtool`: the upstreams are fakes in this process.
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod data;
+mod embedded;
+mod read;
+mod read_errors;
