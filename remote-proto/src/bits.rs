@@ -118,7 +118,7 @@ impl BitWriter {
         into.extend_from_slice(&self.bytes);
         let rest_bytes = self.pending_bits.div_ceil(8) as usize;
         into.extend_from_slice(&self.pending.to_be_bytes()[..rest_bytes]);
-        // Prometheus up to 2.54 writes whole bytes by opening the byte after them, and that stays open. What is
+        // Prometheus before 3.0 writes whole bytes by opening the byte after them, and that stays open. What is
         // behind the last sample means nothing; later versions leave the byte out.
         if self.last_bits != 0 && self.last_bits.is_multiple_of(8) && self.pending_bits.is_multiple_of(8) {
             into.push(0);

@@ -154,6 +154,22 @@ pub enum ErrorKind {
         significant: u8,
     },
 
+    /// A reference to a symbol that the request does not have.
+    #[error("reference {reference} to one of {symbols} symbols")]
+    SymbolReference {
+        /// The reference, counted from 0.
+        reference: u32,
+        /// How many symbols there are.
+        symbols: u64,
+    },
+
+    /// References to labels that are not pairs of a name and a value.
+    #[error("{count} references do not make pairs of name and value")]
+    OddReferences {
+        /// How many references there are.
+        count: u64,
+    },
+
     /// A chunk of histograms with a resolution that nobody knows.
     #[error("schema {found} of a histogram is none of -9 to 52 and not -53")]
     HistogramSchema {
@@ -181,6 +197,39 @@ pub enum Limit {
     /// Bucket counts of all histograms of one chunk.
     #[error("buckets of one chunk")]
     HistogramBuckets,
+    /// The size of a body as it arrived.
+    #[error("body bytes")]
+    BodyBytes,
+    /// The size of a message.
+    #[error("message bytes")]
+    MessageBytes,
+    /// Series of one message.
+    #[error("series")]
+    Series,
+    /// The size of one name or value of a label.
+    #[error("label bytes")]
+    LabelBytes,
+    /// Float samples of one message.
+    #[error("samples")]
+    Samples,
+    /// Histograms of one message.
+    #[error("histograms")]
+    Histograms,
+    /// Exemplars of one message.
+    #[error("exemplars")]
+    Exemplars,
+    /// Metric families with metadata in one message.
+    #[error("metadata")]
+    Metadata,
+    /// Symbols of one message.
+    #[error("symbols")]
+    Symbols,
+    /// Queries of one request, or results of one answer.
+    #[error("queries")]
+    Queries,
+    /// Matchers of one request, or names in its hints.
+    #[error("matchers")]
+    Matchers,
 }
 
 /// Why something cannot be written: the format has no room for it.

@@ -22,6 +22,8 @@
 //! # Ok::<(), prost::DecodeError>(())
 //! ```
 
+pub mod v2;
+
 use bytes::Bytes;
 
 /// What a client asks of remote read.

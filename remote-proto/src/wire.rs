@@ -3,6 +3,9 @@
 //! What is accepted here is what `prost` accepts, so that the views and the owned messages agree on every input.
 //! Source: <https://protobuf.dev/programming-guides/encoding/>.
 
+pub(crate) mod fast;
+pub(crate) mod open;
+
 use crate::error::{DecodeError, ErrorKind, Limit};
 
 /// Messages and groups inside each other before a body is refused, as in `prost`.
@@ -92,6 +95,74 @@ impl<'a> Reader<'a> {
             .map_err(|error| DecodeError::new(ErrorKind::InvalidUtf8, start + error.valid_up_to()))
     }
 
+    /// The value of a `double` field.
+    #[inline]
+    pub(crate) fn double(&mut self, field: Field) -> Result<f64, DecodeError> {
+        field.expect_wire_type(FIXED64)?;
+        self.double_value()
+    }
+
+    /// Gives the values of a repeated integer field to `each`: one of them, or all if they are packed.
+    #[inline]
+    pub(crate) fn varints(&mut self, field: Field, mut each: impl FnMut(u64)) -> Result<(), DecodeError> {
+        self.varints_at(field, |value, _| each(value))
+    }
+
+    /// The same, with where each of them stands.
+    #[inline]
+    pub(crate) fn varints_at(
+        &mut self,
+        field: Field,
+        mut each: impl FnMut(u64, usize),
+    ) -> Result<(), DecodeError> {
+        if field.wire_type != DELIMITED {
+            let offset = self.offset();
+            each(self.varint(field)?, offset);
+            return Ok(());
+        }
+        let mut packed = self.message(field)?;
+        while !packed.rest.is_empty() {
+            let offset = packed.offset();
+            each(packed.uvarint()?, offset);
+        }
+        Ok(())
+    }
+
+    /// The same for a repeated `double` field.
+    pub(crate) fn doubles(&mut self, field: Field, mut each: impl FnMut(f64)) -> Result<(), DecodeError> {
+        if field.wire_type != DELIMITED {
+            each(self.double(field)?);
+            return Ok(());
+        }
+        let mut packed = self.message(field)?;
+        while !packed.rest.is_empty() {
+            each(packed.double_value()?);
+        }
+        Ok(())
+    }
+
+    fn double_value(&mut self) -> Result<f64, DecodeError> {
+        match self.rest.split_first_chunk() {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                Ok(f64::from_le_bytes(*bytes))
+            }
+            None => Err(self.truncated(8, self.offset())),
+        }
+    }
+
+    /// What is left.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Moves on by `count` bytes, which have to be there.
+    #[inline]
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.rest = &self.rest[count..];
+    }
+
     /// The value of a field that is itself a message.
     #[inline]
     pub(crate) fn message(&mut self, field: Field) -> Result<Reader<'a>, DecodeError> {
@@ -139,6 +210,12 @@ impl<'a> Reader<'a> {
         {
             self.rest = rest;
             return Ok(u64::from(*first));
+        }
+        if let [first, second, rest @ ..] = self.rest
+            && *second < 0x80
+        {
+            self.rest = rest;
+            return Ok(u64::from(*second) << 7 | u64::from(first & 0x7f));
         }
         self.uvarint_slow()
     }
@@ -219,6 +296,16 @@ pub(crate) fn read_uvarint(bytes: &[u8]) -> Result<Option<(u64, usize)>, ErrorKi
     Ok(None)
 }
 
+/// The signed integer that is written as this `sint32` or `sint64`.
+pub(crate) fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+/// How a signed integer is written as `sint32` or `sint64`.
+pub(crate) fn zigzag(value: i64) -> u64 {
+    (value << 1 ^ value >> 63) as u64
+}
+
 /// How many bytes [`put_uvarint`] writes: 1 to 10.
 pub(crate) fn uvarint_bytes(value: u64) -> usize {
     // Seven bits a byte, and zero takes one byte too.
@@ -269,6 +356,42 @@ pub(crate) fn message_field_bytes(number: u32, length: usize) -> usize {
 pub(crate) fn put_message_header(number: u32, length: usize, into: &mut Vec<u8>) {
     put_key(number, DELIMITED, into);
     put_uvarint(length as u64, into);
+}
+
+/// Appends a `double` field; zero is the default and is not written, but minus zero is.
+pub(crate) fn put_double_field(number: u32, value: f64, into: &mut Vec<u8>) {
+    if value.to_bits() != 0 {
+        put_double(number, value, into);
+    }
+}
+
+/// Appends a `double` field that stands for itself, zero or not.
+pub(crate) fn put_double(number: u32, value: f64, into: &mut Vec<u8>) {
+    put_key(number, FIXED64, into);
+    into.extend_from_slice(&value.to_le_bytes());
+}
+
+/// Appends an integer field that stands for itself, zero or not.
+pub(crate) fn put_varint(number: u32, value: u64, into: &mut Vec<u8>) {
+    put_key(number, VARINT, into);
+    put_uvarint(value, into);
+}
+
+/// Appends a packed `double` field, unless there are none.
+pub(crate) fn put_doubles_field(number: u32, values: &[f64], into: &mut Vec<u8>) {
+    if !values.is_empty() {
+        put_message_header(number, values.len() * 8, into);
+        values.iter().for_each(|value| into.extend_from_slice(&value.to_le_bytes()));
+    }
+}
+
+/// Appends a packed integer field, unless there are none.
+pub(crate) fn put_varints_field(number: u32, values: impl Iterator<Item = u64> + Clone, into: &mut Vec<u8>) {
+    let length: usize = values.clone().map(uvarint_bytes).sum();
+    if length > 0 {
+        put_message_header(number, length, into);
+        values.for_each(|value| put_uvarint(value, into));
+    }
 }
 
 fn key_bytes(number: u32) -> usize {

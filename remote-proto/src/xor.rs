@@ -23,7 +23,7 @@
 use crate::bits::{BitReader, BitWriter};
 use crate::error::{DecodeError, EncodeError, ErrorKind};
 use crate::gorilla::{ReadWindow, WriteWindow};
-use crate::wire::read_uvarint;
+use crate::wire::{read_uvarint, unzigzag, zigzag};
 
 /// The most samples that one chunk can hold.
 pub const MAX_SAMPLES: usize = u16::MAX as usize;
@@ -265,14 +265,6 @@ fn uvarint(chunk: &[u8], at: usize) -> Result<(u64, usize), DecodeError> {
         Ok(None) => Err(truncated(chunk, at, rest.len() + 1)),
         Err(kind) => Err(DecodeError::new(kind, at)),
     }
-}
-
-fn zigzag(value: i64) -> u64 {
-    (value << 1 ^ value >> 63) as u64
-}
-
-fn unzigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 #[cold]

@@ -1,0 +1,165 @@
+//! The forms in which labels, samples and references almost always come, read in a few steps each.
+//!
+//! Everything here may say no: whatever has another form is read field by field, with the same result.
+
+use crate::wire::{DELIMITED, FIXED64, VARINT};
+
+/// The key of a field with a number below 16.
+pub(crate) const fn key(number: u32, wire_type: WireType) -> u8 {
+    (number as u8) << 3 | wire_type as u8
+}
+
+/// The wire types that fields of these messages have.
+#[derive(Clone, Copy)]
+pub(crate) enum WireType {
+    Varint = VARINT as isize,
+    Fixed64 = FIXED64 as isize,
+    Delimited = DELIMITED as isize,
+}
+
+const NAME: u8 = key(1, WireType::Delimited);
+const VALUE: u8 = key(2, WireType::Delimited);
+
+/// How long the run of fields `key` is that `bytes` begins with, each below 128 bytes, and how many there are.
+#[inline]
+pub(crate) fn short_run(bytes: &[u8], key: u8) -> (usize, usize) {
+    let (mut at, mut count) = (0, 0);
+    while let Some(&[found, length]) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let next = at + 2 + usize::from(length);
+        if found != key || length >= 0x80 || next > bytes.len() {
+            break;
+        }
+        (at, count) = (next, count + 1);
+    }
+    (at, count)
+}
+
+/// The label at `at` of a run that [`short_run`] found, if it is a name and a value and nothing else, and where
+/// the next one begins.
+///
+/// Because the whole run is UTF-8, a part of it is so if it begins and ends between characters; that is looked at
+/// here.
+#[inline]
+pub(crate) fn label(run: &str, at: usize) -> Option<((&str, &str), usize)> {
+    let &[_, length, name_key, name_length] = run.as_bytes().get(at..)?.first_chunk()?;
+    let (name_at, name_length) = (at + 4, usize::from(name_length));
+    let value_key_at = name_at + name_length;
+    let &[value_key, value_length] = run.as_bytes().get(value_key_at..)?.first_chunk()?;
+    let value_at = value_key_at + 2;
+    let next = value_at + usize::from(value_length);
+    // No length is above 127 then.
+    if name_key != NAME || value_key != VALUE || next != at + 2 + usize::from(length) {
+        return None;
+    }
+    Some(((run.get(name_at..value_key_at)?, run.get(value_at..next)?), next))
+}
+
+/// The string at `at` of a run, and where the next one begins.
+#[inline]
+pub(crate) fn string(run: &str, at: usize) -> Option<(&str, usize)> {
+    let next = at + 2 + usize::from(*run.as_bytes().get(at + 1)?);
+    Some((run.get(at + 2..next)?, next))
+}
+
+/// Keys and length in front of the value of a sample with a timestamp of six bytes (from 1971 to 2109), behind the
+/// key of the sample itself.
+const SAMPLE: [u8; 2] = [16, key(1, WireType::Fixed64)];
+/// The same for a sample whose value is 0, which is left out.
+const ZERO_SAMPLE: [u8; 2] = [7, TIMESTAMP];
+const TIMESTAMP: u8 = key(2, WireType::Varint);
+
+/// The sample that `bytes` begins with, and its length.
+#[inline]
+pub(crate) fn sample(bytes: &[u8], sample_key: u8) -> Option<((i64, f64), usize)> {
+    if let Some(sample) = bytes.first_chunk::<18>() {
+        let [found, a, b, value @ .., timestamp_key, t0, t1, t2, t3, t4, t5] = sample;
+        if *found == sample_key && [*a, *b] == SAMPLE && *timestamp_key == TIMESTAMP {
+            let t_ms = six_byte_varint([*t0, *t1, *t2, *t3, *t4, *t5])?;
+            return Some(((t_ms, f64::from_le_bytes(*value)), 18));
+        }
+    }
+    let &[found, a, b, t0, t1, t2, t3, t4, t5] = bytes.first_chunk::<9>()?;
+    if found != sample_key || [a, b] != ZERO_SAMPLE {
+        return None;
+    }
+    Some(((six_byte_varint([t0, t1, t2, t3, t4, t5])?, 0.0), 9))
+}
+
+/// The bytes of a sample, if its timestamp has six.
+#[inline]
+pub(crate) fn sample_bytes(sample_key: u8, t_ms: i64, value: f64) -> Option<[u8; 18]> {
+    if !(1 << 35..1 << 42).contains(&t_ms) || value.to_bits() == 0 {
+        return None;
+    }
+    let mut bytes = [0; 18];
+    let [t0, t1, t2, t3, t4, t5] = to_six_byte_varint(t_ms);
+    let [v0, v1, v2, v3, v4, v5, v6, v7] = value.to_le_bytes();
+    bytes.copy_from_slice(&[
+        sample_key, SAMPLE[0], SAMPLE[1], v0, v1, v2, v3, v4, v5, v6, v7, TIMESTAMP, t0, t1, t2, t3, t4, t5,
+    ]);
+    Some(bytes)
+}
+
+/// Seven bits of each of six bytes, the first ones lowest, if the upper bits of all but the last say so.
+#[inline]
+fn six_byte_varint(bytes: [u8; 6]) -> Option<i64> {
+    let [a, b, c, d, e, f] = bytes;
+    let word = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+    if word & 0x8080_8080_8080 != 0x0080_8080_8080 {
+        return None;
+    }
+    // Twice, four times, and then all of them: neighbours move together.
+    let word = word & 0x7f7f_7f7f_7f7f;
+    let word = (word & 0x007f_007f_007f) | (word & 0x7f00_7f00_7f00) >> 1;
+    let word = (word & 0x0000_0000_3fff) | (word & 0x0000_3fff_0000) >> 2 | (word & 0x3fff_0000_0000) >> 4;
+    Some(word as i64)
+}
+
+/// The other way round, for numbers of 36 to 42 bits.
+#[inline]
+fn to_six_byte_varint(value: i64) -> [u8; 6] {
+    let word = value as u64;
+    let word = (word & 0x3fff) | (word & 0xfff_c000) << 2 | (word & 0x3ff_f000_0000) << 4;
+    let word = (word & 0x007f_007f_007f) | (word & 0x3f80_3f80_3f80) << 1;
+    let [a, b, c, d, e, f, ..] = (word | 0x0080_8080_8080).to_le_bytes();
+    [a, b, c, d, e, f]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::put_uvarint;
+
+    #[test]
+    fn six_bytes_are_the_varint() {
+        for value in [1_i64 << 35, (1 << 42) - 1, 1_700_000_000_000, 0x2aa_aaaa_aaaa, 0x155_5555_5555] {
+            let mut expected = Vec::new();
+            put_uvarint(value as u64, &mut expected);
+            assert_eq!(to_six_byte_varint(value)[..], expected, "{value}");
+            assert_eq!(six_byte_varint(to_six_byte_varint(value)), Some(value));
+        }
+        let bytes = to_six_byte_varint(1_700_000_000_000);
+        for bad in 0..6 {
+            let mut bytes = bytes;
+            bytes[bad] ^= 0x80;
+            assert_eq!(six_byte_varint(bytes), None, "byte {bad}");
+        }
+    }
+
+    #[test]
+    fn samples_of_other_forms_are_left_to_others() {
+        let bytes = sample_bytes(0x12, 1_700_000_000_000, 0.5).unwrap();
+        assert_eq!(sample(&bytes, 0x12), Some(((1_700_000_000_000, 0.5), 18)));
+        assert_eq!(sample(&bytes, 0x1a), None);
+        assert_eq!(sample(&bytes[..17], 0x12), None);
+        for at in [0, 1, 2, 11] {
+            let mut bytes = bytes;
+            bytes[at] ^= 1;
+            assert_eq!(sample(&bytes, 0x12), None, "byte {at}");
+        }
+        assert_eq!(sample_bytes(0x12, (1 << 35) - 1, 1.0), None);
+        assert_eq!(sample_bytes(0x12, 1 << 42, 1.0), None);
+        assert_eq!(sample_bytes(0x12, 1 << 40, 0.0), None);
+        assert!(sample_bytes(0x12, 1 << 40, -0.0).is_some());
+    }
+}

@@ -1,0 +1,201 @@
+//! From a message to series.
+
+use std::fmt;
+
+use crate::error::{DecodeError, Limit};
+use crate::limits::{Limits, check};
+use crate::negotiate::WriteVersion;
+use crate::series::{Arena, MetadataView, SeriesView, read_metadata, read_series_v1, read_series_v2};
+use crate::wire::Reader;
+use crate::wire::fast::{self, WireType, key};
+use crate::write::fields::{v1, v2};
+
+/// How deep a series or metadata is in the request.
+const DEPTH: u32 = 1;
+
+const SYMBOLS_KEY: u8 = key(v2::SYMBOLS, WireType::Delimited);
+
+/// Reads write requests. Its memory serves one after the other.
+#[derive(Debug, Default)]
+pub struct WriteDecoder {
+    limits: Limits,
+    arena: Arena<'static>,
+}
+
+impl WriteDecoder {
+    /// A decoder with these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, arena: Arena::default() }
+    }
+
+    /// Reads a message of this version, decompressed; see [`negotiate`](crate::negotiate).
+    ///
+    /// Takes time linear in the size of the message, and memory for what is in it: about 32 bytes for a label and
+    /// 16 for a sample. What is accepted is what the owned messages accept, plus that references of version 2 have
+    /// to be right.
+    ///
+    /// # Errors
+    ///
+    /// If the message is not one of this version, or over the limits. Nothing of it is kept then.
+    pub fn decode<'d, 'a>(
+        &'d mut self,
+        version: WriteVersion,
+        message: &'a [u8],
+    ) -> Result<WriteView<'d, 'a>, DecodeError> {
+        let mut arena = std::mem::take(&mut self.arena).recycled();
+        let read = match version {
+            WriteVersion::V1 => read_v1(message, &self.limits, &mut arena),
+            WriteVersion::V2 => read_v2(message, &self.limits, &mut arena),
+        };
+        match read {
+            Ok(()) => Ok(WriteView { arena, home: &mut self.arena }),
+            Err(error) => {
+                self.arena = arena.recycled();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A write request, borrowed from its message and from the memory of the decoder.
+pub struct WriteView<'d, 'a> {
+    arena: Arena<'a>,
+    /// Where the memory goes back to.
+    home: &'d mut Arena<'static>,
+}
+
+impl WriteView<'_, '_> {
+    /// The series in the order of the sender.
+    pub fn series(&self) -> impl ExactSizeIterator<Item = SeriesView<'_>> + Clone {
+        (0..self.arena.series.len()).map(|n| SeriesView::new(&self.arena, n))
+    }
+
+    /// What is known about metric families, of the series here or of others. Only version 1 says it here; in version
+    /// 2 it stands with the series.
+    pub fn metadata(&self) -> &[MetadataView<'_>] {
+        &self.arena.metadata
+    }
+
+    /// How many float samples all series have together.
+    pub fn sample_count(&self) -> usize {
+        self.arena.samples.len()
+    }
+
+    /// How many histograms all series have together.
+    pub fn histogram_count(&self) -> usize {
+        self.arena.histograms.len()
+    }
+
+    /// How many exemplars all series have together.
+    pub fn exemplar_count(&self) -> usize {
+        self.arena.exemplars.len()
+    }
+}
+
+impl Drop for WriteView<'_, '_> {
+    fn drop(&mut self) {
+        *self.home = std::mem::take(&mut self.arena).recycled();
+    }
+}
+
+impl fmt::Debug for WriteView<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteView")
+            .field("series", &self.series().collect::<Vec<_>>())
+            .field("metadata", &self.metadata())
+            .finish()
+    }
+}
+
+fn read_v1<'a>(message: &'a [u8], limits: &Limits, arena: &mut Arena<'a>) -> Result<(), DecodeError> {
+    limits.check_message(message)?;
+    let mut reader = Reader::new(message, 0);
+    while let Some(field) = reader.next_field()? {
+        match field.number {
+            v1::TIMESERIES => {
+                check(Limit::Series, limits.max_series, arena.series.len() + 1, field.offset())?;
+                read_series_v1(reader.message(field)?, DEPTH, limits, arena)?;
+            }
+            v1::METADATA => {
+                check(Limit::Metadata, limits.max_metadata, arena.metadata.len() + 1, field.offset())?;
+                arena.metadata.push(read_metadata(reader.message(field)?, DEPTH)?);
+            }
+            _ => reader.skip(field, 0)?,
+        }
+    }
+    Ok(())
+}
+
+/// Symbols may stand anywhere, also behind the series that need them, so they are read first.
+fn read_v2<'a>(message: &'a [u8], limits: &Limits, arena: &mut Arena<'a>) -> Result<(), DecodeError> {
+    limits.check_message(message)?;
+    let mut reader = Reader::new(message, 0);
+    let mut first_series = None;
+    loop {
+        read_symbol_run(&mut reader, limits, arena)?;
+        let before = reader;
+        let Some(field) = reader.next_field()? else {
+            break;
+        };
+        match field.number {
+            v2::SYMBOLS => {
+                check(Limit::Symbols, limits.max_symbols, arena.symbols.len() + 1, field.offset())?;
+                let symbol = reader.string(field)?;
+                check(Limit::LabelBytes, limits.max_label_bytes, symbol.len(), field.offset())?;
+                arena.symbols.push(symbol);
+            }
+            v2::TIMESERIES => {
+                reader.message(field)?;
+                first_series.get_or_insert(before);
+            }
+            _ => reader.skip(field, 0)?,
+        }
+    }
+    let Some(mut reader) = first_series else {
+        return Ok(());
+    };
+    while let Some(field) = reader.next_field()? {
+        if field.number == v2::TIMESERIES {
+            check(Limit::Series, limits.max_series, arena.series.len() + 1, field.offset())?;
+            read_series_v2(reader.message(field)?, limits, arena)?;
+        } else {
+            reader.skip(field, 0)?;
+        }
+    }
+    if !arena.starts_ms.is_empty() {
+        arena.starts_ms.resize(arena.samples.len(), 0);
+    }
+    Ok(())
+}
+
+/// Reads the symbols that come next, as far as they are short, and checks them as one string.
+fn read_symbol_run<'a>(
+    reader: &mut Reader<'a>,
+    limits: &Limits,
+    arena: &mut Arena<'a>,
+) -> Result<(), DecodeError> {
+    let (bytes, count) = fast::short_run(reader.rest(), SYMBOLS_KEY);
+    if count == 0 || arena.symbols.len() + count > limits.max_symbols || limits.max_label_bytes < 0x80 {
+        return Ok(());
+    }
+    let run = std::str::from_utf8(&reader.rest()[..bytes]).ok();
+    arena.symbols.reserve(count);
+    let mut at = 0;
+    while at < bytes {
+        if let Some((symbol, next)) = run.and_then(|run| fast::string(run, at)) {
+            arena.symbols.push(symbol);
+            at = next;
+            continue;
+        }
+        // One of them is not UTF-8, or their lengths are not. All are read here: looking for a run once more after
+        // each of them would take time for the square of their number.
+        let mut symbol = *reader;
+        symbol.advance(at);
+        if let Some(field) = symbol.next_field()? {
+            arena.symbols.push(symbol.string(field)?);
+        }
+        at = reader.len() - symbol.len();
+    }
+    reader.advance(bytes);
+    Ok(())
+}
