@@ -10,10 +10,10 @@ use clap::{Args, ValueEnum};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use promha_remote_proto::frame::{ChunkedSeriesView, FrameLimits, FrameReader};
-use promha_remote_proto::histogram::HistogramView;
 use promha_remote_proto::negotiate::{self, NegotiateError};
-use promha_remote_proto::prompb::{Query, ReadRequest, ReadResponse, ResponseType};
-use promha_remote_proto::{DecodeError, EncodeError, snappy};
+use promha_remote_proto::prompb::{Query, ReadRequest, ResponseType};
+use promha_remote_proto::read::AnswerDecoder;
+use promha_remote_proto::{DecodeError, EncodeError, Limits, snappy};
 use prost::Message;
 use reqwest::{Method, Url};
 
@@ -116,9 +116,6 @@ pub enum ClientError {
     /// A chunk has no samples that can be printed.
     #[error("the answer cannot be read: {0}")]
     Samples(#[from] SamplesError),
-    /// A sampled answer is broken.
-    #[error("the answer cannot be read: not a ReadResponse: {0}")]
-    Protobuf(#[from] prost::DecodeError),
     /// Standard output.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
@@ -282,20 +279,17 @@ impl<W: Write> Reader<W> {
             body.extend_from_slice(&piece);
             self.show();
         }
-        let mut raw = Vec::new();
-        let raw = snappy::decompress(&body, SAMPLED_ANSWER_BYTES, &mut raw)?;
-        let response = ReadResponse::decode(raw)?;
-        for series in response.results.iter().flat_map(|result| &result.timeseries) {
-            let labels: Vec<_> =
-                series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
-            let floats = series.samples.iter().map(|sample| (sample.timestamp, Value::Float(sample.value)));
-            let histograms = series
-                .histograms
-                .iter()
-                .map(|message| (message.timestamp, HistogramView::with_message(message, Value::histogram)));
+        let mut limits = Limits::default();
+        limits.max_message_bytes = SAMPLED_ANSWER_BYTES;
+        limits.max_samples = usize::MAX;
+        let (mut raw, mut decoder) = (Vec::new(), AnswerDecoder::new(limits));
+        let answer = decoder.decode(snappy::decompress(&body, SAMPLED_ANSWER_BYTES, &mut raw)?)?;
+        for series in answer.results().flat_map(|result| result.series()) {
+            let floats = series.samples().iter().map(|&(t_ms, value)| (t_ms, Value::Float(value)));
+            let histograms = series.histograms().map(|view| (view.t_ms, Value::histogram(&view)));
             let mut samples: Vec<_> = floats.chain(histograms).collect();
             samples.sort_by_key(|(t_ms, _)| *t_ms);
-            self.print(&labels, samples)?;
+            self.print(series.labels(), samples)?;
         }
         Ok(())
     }

@@ -104,9 +104,6 @@ pub enum UpstreamError {
     /// The answer is not what it says it is.
     #[error("{0}")]
     Decode(#[from] DecodeError),
-    /// A sampled answer is not the message it should be.
-    #[error("not a ReadResponse: {0}")]
-    Protobuf(#[from] prost::DecodeError),
     /// A sampled answer has a histogram whose parts do not fit together.
     #[error("a histogram is broken: {0}")]
     Histogram(EncodeError),
