@@ -25,9 +25,9 @@
 //!   One comes out of each hole at most, unless the followed replica itself wrote more.
 //! - **Counters** never step back because of a switch. A filler below the last value that came out, less than
 //!   1.5 intervals after it, may be older than it looks (no clock is exact), so it is passed over, unless its
-//!   own replica shows that drop right here and the output has not had it yet. Later than that it is a reset,
-//!   whatever the clocks. Likewise a filler whose replica is about to show the drop that the output has just
-//!   had.
+//!   own replica shows that drop right here, from the level that the output is at, and the output has not just
+//!   had it. Later than that it is a reset, whatever the clocks. Likewise passed over is a filler whose replica
+//!   is about to show a drop to the level that the output is at.
 //! - **Equal times.** Replicas that give the very same samples are followed together, whatever their order.
 //!   Where they part, or where two could follow, the earlier sample decides; at the same time a live one
 //!   rather than a marker, a histogram rather than a float, a number rather than a NaN, the larger value.
@@ -355,9 +355,8 @@ impl Stitch {
         }));
         let verdict = match offer {
             Offer::Live(_) if inside.is_empty() => Ok(Verdict::Take),
-            _ => self.examine_hole(offer, until_ms, &inside, columns).and_then(|verdict| {
-                self.learn(&inside, columns)?;
-                Ok(verdict)
+            _ => self.examine_hole(offer, until_ms, &inside, columns).inspect(|_| {
+                self.replicas.iter_mut().for_each(|replica| replica.pace = replica.fresh_pace);
             }),
         };
         self.inside = inside;
@@ -371,7 +370,7 @@ impl Stitch {
         inside: &[usize],
         columns: &impl Fn(usize) -> S,
     ) -> Result<Verdict, Wait> {
-        let pace = self.shortest_pace(inside, columns)?;
+        let pace = self.learn(inside, columns)?;
         match offer {
             Offer::Live(at_ms) => {
                 if self.live.is_none_or(|live| live.at_ms.abs_diff(at_ms) < pace.gap_ms()) {
@@ -379,7 +378,7 @@ impl Stitch {
                 }
             }
             Offer::Marker { at_ms, .. } => {
-                if anyone(self.others(), |other| self.lives_at(other, at_ms, pace, columns))? {
+                if anyone(self.others(), |other| self.lives_at(other, at_ms, columns))? {
                     return Ok(Verdict::Drop);
                 }
             }
@@ -428,29 +427,19 @@ impl Stitch {
         Ok(Offer::Marker { at_ms, live_ms })
     }
 
-    /// The shortest interval of those concerned.
-    fn shortest_pace<S: Samples>(
-        &self,
-        inside: &[usize],
-        columns: &impl Fn(usize) -> S,
-    ) -> Result<Pace, Wait> {
+    /// Learns the intervals of those concerned: the shortest one counts. It is remembered with the verdict and
+    /// not before, or it would matter how often there was something to wait for.
+    fn learn<S: Samples>(&mut self, inside: &[usize], columns: &impl Fn(usize) -> S) -> Result<Pace, Wait> {
+        let Self { replicas, followed, .. } = self;
+        replicas.iter_mut().for_each(|replica| replica.fresh_pace = replica.pace);
         let mut shortest = None;
-        for &source in self.followed.iter().chain(inside) {
-            let replica = &self.replicas[source];
-            let pace = replica.learn(source, columns(source).at_ms(), replica.at)?;
-            shortest = [shortest, pace].into_iter().flatten().min();
+        for &source in followed.iter().chain(inside) {
+            let replica = &mut replicas[source];
+            let times_ms = columns(source);
+            replica.fresh_pace = replica.learn(source, times_ms.at_ms(), replica.at, replica.pace)?;
+            shortest = [shortest, replica.fresh_pace].into_iter().flatten().min();
         }
         Ok(shortest.unwrap_or(Pace::FALLBACK))
-    }
-
-    /// Remembers what was learned on the way to a verdict; not before there is one, or it would matter how
-    /// often there was something to wait for.
-    fn learn<S: Samples>(&mut self, inside: &[usize], columns: &impl Fn(usize) -> S) -> Result<(), Wait> {
-        for &source in self.followed.iter().chain(inside) {
-            let replica = &mut self.replicas[source];
-            replica.pace = replica.learn(source, columns(source).at_ms(), replica.at)?;
-        }
-        Ok(())
     }
 
     /// The first sample of another replica that can follow the last one that came out, and be followed by
@@ -477,7 +466,7 @@ impl Stitch {
         while replica.reaches(source, index)? && times_ms[index] <= latest_ms {
             let fills = if is_stale(column.level(index)) {
                 let everyone_else = self.sources().filter(|&s| s != source);
-                markers_count && !anyone(everyone_else, |o| self.lives_at(o, times_ms[index], pace, columns))?
+                markers_count && !anyone(everyone_else, |o| self.lives_at(o, times_ms[index], columns))?
             } else {
                 !self.steps_back(source, index, pace, column)?
             };
@@ -504,17 +493,19 @@ impl Stitch {
             return Ok(false);
         }
         let replica = &self.replicas[source];
-        let falls = |from: usize, to: usize| {
-            column.is_histogram(from) == column.is_histogram(to) && column.level(to) < column.level(from)
+        // Whether the replica falls from one sample to the other, and what came out last is at the upper level.
+        let fall = |from: usize, to: usize| {
+            let (upper, lower) = (column.level(from), column.level(to));
+            let falls = column.is_histogram(from) == column.is_histogram(to) && lower < upper;
+            falls.then(|| live.level - lower > upper - live.level)
         };
         if column.level(index) < live.level {
-            let before = replica.before(source, index)?;
-            let shows_it = before.is_some_and(|before| {
-                falls(before, index) && live.at_ms.saturating_sub_unsigned(pace.gap_ms()) < times_ms[before]
-            });
-            return Ok(live.fell || !shows_it);
+            let Some(before) = replica.before(source, index)? else { return Ok(true) };
+            let is_here = live.at_ms.saturating_sub_unsigned(pace.gap_ms()) < times_ms[before];
+            return Ok(live.fell || !is_here || fall(before, index) != Some(true));
         }
-        Ok(live.fell && replica.reaches(source, index + 1)? && falls(index, index + 1))
+        let falls_next = if replica.reaches(source, index + 1)? { fall(index, index + 1) } else { None };
+        Ok(falls_next.is_some_and(|is_above| live.fell || !is_above))
     }
 
     /// Follows those that have the best filler.
@@ -571,10 +562,9 @@ impl Stitch {
         &self,
         source: usize,
         at_ms: i64,
-        pace: Pace,
         columns: &impl Fn(usize) -> S,
     ) -> Result<bool, Wait> {
-        self.replicas[source].lives_at(source, columns(source), at_ms, pace)
+        self.replicas[source].lives_at(source, columns(source), at_ms)
     }
 
     /// Whether a replica has a sample at `due_ms` or later.

@@ -45,10 +45,10 @@ impl Pace {
 
     /// The interval that the samples at these times have, at most `STEPS + 1` of them, given what it was.
     ///
-    /// A known interval stays as it is, to the millisecond, unless as many steps as are looked at agree on
-    /// another one: what is decided then depends on where samples are missing, not on how they jitter.
-    /// An unknown one is the average step; where steps do not agree, those that are multiples of the median
-    /// one lack samples.
+    /// A known interval stays as it is, to the millisecond, unless most of as many steps as are looked at are
+    /// clearly shorter, or all of them agree on a longer one: what is decided then depends on where samples
+    /// are missing, not on how they jitter. An unknown one is the average step; where steps do not agree,
+    /// those that are multiples of the median one lack samples.
     pub(crate) fn learn(known: Option<Self>, times_ms: &[i64]) -> Option<Self> {
         let steps = Steps::of(times_ms);
         steps.settle(known).or_else(|| steps.guess())
@@ -82,21 +82,30 @@ impl Steps {
 
     fn settle(&self, known: Option<Pace>) -> Option<Pace> {
         let average = Pace::new(self.total_ms.saturating_add(STEPS as u64 / 2) / STEPS as u64);
+        // So close together that none can be twice another: samples missing here and there are no agreement.
+        let quarter_ms = average.interval_ms / 4;
         let agree = self.count == STEPS
-            && self.sorted[0] >= average.interval_ms - average.interval_ms / 3
-            && self.sorted[STEPS - 1] < average.gap_ms();
+            && self.sorted[0] >= average.interval_ms - quarter_ms
+            && self.sorted[STEPS - 1] <= average.interval_ms + quarter_ms;
         match known {
-            Some(known) if !agree || known.is_normal(average.interval_ms) => Some(known),
-            _ => agree.then_some(average),
+            None => agree.then_some(average),
+            Some(known) if agree && !known.is_normal(average.interval_ms) => Some(average),
+            Some(known) if self.count == STEPS && self.median_ms() <= known.dense_ms() => self.guess(),
+            known => known,
         }
     }
 
+    /// The lower one of two that are in the middle.
+    fn median_ms(&self) -> u64 {
+        self.sorted[self.count.saturating_sub(1) / 2]
+    }
+
     fn guess(&self) -> Option<Pace> {
-        let steps = &self.sorted[..self.count];
-        let &median = steps.get(self.count.saturating_sub(1) / 2)?;
-        let ticks = steps.iter().map(|&step| (step.saturating_add(median / 2) / median).max(1));
+        let steps = self.sorted[..self.count].iter();
+        let median_ms = self.median_ms();
+        let ticks = steps.map(|&step_ms| (step_ms.saturating_add(median_ms / 2) / median_ms).max(1));
         let ticks = ticks.fold(0, u64::saturating_add);
-        Some(Pace::new(self.total_ms.saturating_add(ticks / 2) / ticks))
+        (ticks > 0).then(|| Pace::new(self.total_ms.saturating_add(ticks / 2) / ticks))
     }
 }
 
@@ -131,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_interval_changes_only_when_all_steps_agree() {
+    fn a_known_interval_changes_when_all_steps_agree_or_most_are_shorter() {
         for (steps, expected) in [
             (&[][..], 15),
             (&[60; 7], 15),
@@ -144,6 +153,10 @@ mod tests {
             (&[5; 8], 5),
             (&[11; 8], 11),
             (&[12; 8], 15),
+            (&[5, 5, 5, 5, 5, 10, 5, 60], 5),
+            (&[5, 5, 5, 15, 15, 15, 15, 15], 15),
+            (&[5; 7], 15),
+            (&[52, 28, 32, 29, 30, 60, 29, 59], 15),
         ] {
             assert_eq!(learn(Some(15), steps), Some(expected), "{steps:?}");
         }

@@ -23,6 +23,8 @@ pub(super) struct Replica {
     /// Right behind the last sample of this replica that came out, if nothing of another one has since.
     pub(super) taken: Option<usize>,
     pub(super) pace: Option<Pace>,
+    /// What `pace` becomes when it is decided what happens to the current step.
+    pub(super) fresh_pace: Option<Pace>,
     /// Bounds of the steps between neighbours in the column.
     pub(super) shortest_ms: u64,
     pub(super) longest_ms: u64,
@@ -50,6 +52,7 @@ impl Replica {
             len: 0,
             taken: None,
             pace,
+            fresh_pace: pace,
             shortest_ms: 0,
             longest_ms: 0,
             hidden: false,
@@ -155,11 +158,17 @@ impl Replica {
         Some(behind.map_or(i64::MIN, |index| times_ms[index]))
     }
 
-    /// The interval at the sample at `from`.
-    pub(super) fn learn(&self, source: usize, times_ms: &[i64], from: usize) -> Result<Option<Pace>, Wait> {
+    /// The interval at the sample at `from`, given what it was.
+    pub(super) fn learn(
+        &self,
+        source: usize,
+        times_ms: &[i64],
+        from: usize,
+        known: Option<Pace>,
+    ) -> Result<Option<Pace>, Wait> {
         let end = from + STEPS + 1;
         let end = if self.reaches(source, end - 1)? { end } else { self.len };
-        Ok(Pace::learn(self.pace, &times_ms[from.min(end)..end]))
+        Ok(Pace::learn(known, &times_ms[from.min(end)..end]))
     }
 
     /// Whether no step in the column is so short that several samples of this replica could be in one of the
@@ -177,23 +186,19 @@ impl Replica {
     }
 
     /// Whether this replica lives on at `at_ms`: it has live samples before and after, and no gap between.
-    pub(super) fn lives_at<S: Samples>(
-        &self,
-        source: usize,
-        column: S,
-        at_ms: i64,
-        pace: Pace,
-    ) -> Result<bool, Wait> {
-        let times_ms = column.at_ms();
-        let next = after(&times_ms[..self.len], self.at, at_ms);
+    pub(super) fn lives_at<S: Samples>(&self, source: usize, column: S, at_ms: i64) -> Result<bool, Wait> {
+        let times_ms = &column.at_ms()[..self.len];
+        let next = after(times_ms, self.at, at_ms);
         if !self.reaches(source, next)? {
             return Ok(false);
         }
         let Some(previous) = self.before(source, next)? else { return Ok(false) };
+        if is_stale(column.level(previous)) || is_stale(column.level(next)) {
+            return Ok(false);
+        }
         let step_ms = times_ms[previous].abs_diff(times_ms[next]);
-        Ok(step_ms < self.pace.unwrap_or(pace).gap_ms()
-            && !is_stale(column.level(previous))
-            && !is_stale(column.level(next)))
+        let pace = self.learn(source, times_ms, previous, self.fresh_pace)?;
+        Ok(pace.is_some_and(|pace| step_ms < pace.gap_ms()))
     }
 
     /// The sample before the one at `index`, if there is one.
