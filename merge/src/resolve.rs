@@ -6,7 +6,7 @@ use crate::order::OutOfOrder;
 use crate::samples::{Floats, Samples};
 
 /// A policy that makes one series of several replicas of it: [`Stitch`](crate::Stitch),
-/// [`Penalty`](crate::Penalty), [`Newest`](crate::Newest) or [`Chain`](crate::Chain).
+/// [`Penalty`](crate::Penalty), [`Interval`](crate::Interval) or [`Chain`](crate::Chain).
 ///
 /// It is an index machine: each [`poll`](Self::poll) is shown the current columns and names samples in them.
 /// What the values are and how they get to the output is the caller's affair, so no chunk encoding shows here

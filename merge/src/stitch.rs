@@ -39,7 +39,7 @@
 //! Why not the other policies: [`Chain`](crate::Chain) doubles the density, sews two clocks together at every
 //! single sample (each an opportunity for a false counter reset) and loses reset hints;
 //! [`Penalty`](crate::Penalty) leaves holes that another replica could fill, and loses samples at each switch;
-//! [`Newest`](crate::Newest) mixes replicas and lets the marker of one hide the others.
+//! [`Interval`](crate::Interval) mixes replicas and lets the marker of one hide the others.
 
 pub(crate) mod pace;
 pub(crate) mod replica;
@@ -159,18 +159,15 @@ impl Stitch {
     /// Drops a source that has failed: what it has given and has not come out does not come.
     pub fn abandon(&mut self, source: usize) {
         if let Some(replica) = self.replicas.get_mut(source) {
-            replica.abandon();
+            replica.window.abandon();
         }
     }
 
     /// Looks at the columns that are new.
     fn open<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<(), OutOfOrder<i64>> {
-        for (source, replica) in self.replicas.iter_mut().enumerate() {
-            replica.open(|| columns(source)).map_err(|(previous, next)| OutOfOrder {
-                source,
-                previous,
-                next,
-            })?;
+        let supplied = |(_, replica): &(usize, &mut Replica)| replica.window.is_supplied();
+        for (source, replica) in self.replicas.iter_mut().enumerate().filter(supplied) {
+            replica.open(source, columns(source).at_ms())?;
         }
         Ok(())
     }
@@ -180,25 +177,25 @@ impl Stitch {
         loop {
             self.pass_over(columns);
             if let Some(source) = self.sources().find(|&source| {
-                let replica = &self.replicas[source];
-                !replica.has_unread() && !replica.is_exhausted()
+                let window = &self.replicas[source].window;
+                !window.has_unread() && !window.is_exhausted()
             }) {
                 return Err(Wait::Column(source));
             }
             self.narrow(columns);
             let Some(&source) = self.followed.first() else { return Ok(None) };
-            let at = self.replicas[source].at;
+            let at = self.replicas[source].window.at;
             let end = self.plain_end(source, columns)?;
             if end > at {
                 return Ok(Some(self.take(source, at..end, columns(source))));
             }
             match self.examine(columns)? {
                 Verdict::Take => return Ok(Some(self.take(source, at..at + 1, columns(source)))),
-                Verdict::Drop => self.followed.iter().for_each(|&same| self.replicas[same].at += 1),
+                Verdict::Drop => self.followed.iter().for_each(|&same| self.replicas[same].window.at += 1),
                 Verdict::Switch => {
                     self.switch();
                     let source = self.followed[0];
-                    let at = self.replicas[source].at;
+                    let at = self.replicas[source].window.at;
                     return Ok(Some(self.take(source, at..at + 1, columns(source))));
                 }
                 Verdict::Done => return Ok(None),
@@ -210,7 +207,7 @@ impl Stitch {
     fn pass_over<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) {
         let Some(last_ms) = self.last_ms else { return };
         for (source, replica) in self.replicas.iter_mut().enumerate() {
-            if replica.has_unread() {
+            if replica.window.has_unread() {
                 replica.skip_to(last_ms, columns(source).at_ms());
             }
         }
@@ -226,8 +223,8 @@ impl Stitch {
             _ => {}
         }
         fillers.clear();
-        let heads = followed.iter().map(|&source| (source, replicas[source].at));
-        fillers.extend(heads.filter(|&(source, _)| replicas[source].has_unread()));
+        let heads = followed.iter().map(|&source| (source, replicas[source].window.at));
+        fillers.extend(heads.filter(|&(source, _)| replicas[source].window.has_unread()));
         keep_best(fillers, columns);
         if !fillers.is_empty() {
             followed.clear();
@@ -240,8 +237,8 @@ impl Stitch {
     fn plain_end<S: Samples>(&self, source: usize, columns: &impl Fn(usize) -> S) -> Result<usize, Wait> {
         let replica = &self.replicas[source];
         let column = columns(source);
-        let times_ms = &column.at_ms()[..replica.len()];
-        let at = replica.at;
+        let times_ms = &column.at_ms()[..replica.window.len];
+        let at = replica.window.at;
         let Some(rival_ms) = self.others().filter_map(|other| self.head_ms(other, columns)).min() else {
             return Ok(self.agreed_end(source, replica.distinct_end(times_ms, times_ms.len()), columns));
         };
@@ -272,12 +269,13 @@ impl Stitch {
     ) -> (usize, Option<Wait>) {
         let replica = &self.replicas[source];
         let column = columns(source);
-        let times_ms = &column.at_ms()[..replica.len().min(start + WATCHED_RUN)];
-        let from_live = start > replica.at || self.live.is_some_and(|live| Some(live.at_ms) == self.last_ms);
+        let times_ms = &column.at_ms()[..replica.window.len.min(start + WATCHED_RUN)];
+        let from_live =
+            start > replica.window.at || self.live.is_some_and(|live| Some(live.at_ms) == self.last_ms);
         let (Some(pace), Some(last_ms), true) = (self.followed_pace(), self.last_ms, from_live) else {
             return (start, None);
         };
-        let before_ms = if start > replica.at { times_ms[start - 1] } else { last_ms };
+        let before_ms = if start > replica.window.at { times_ms[start - 1] } else { last_ms };
         if !pace.is_normal(before_ms.abs_diff(times_ms[start])) {
             return (start, None);
         }
@@ -299,11 +297,11 @@ impl Stitch {
 
     /// How far the others that are followed have the same samples.
     fn agreed_end<S: Samples>(&self, source: usize, end: usize, columns: &impl Fn(usize) -> S) -> usize {
-        let at = self.replicas[source].at;
+        let at = self.replicas[source].window.at;
         self.followed[1..].iter().fold(end, |end, &same| {
             let same_replica = &self.replicas[same];
-            let most = (end - at).min(same_replica.len() - same_replica.at);
-            at + columns(source).agree(at, &columns(same), same_replica.at, most)
+            let most = (end - at).min(same_replica.window.len - same_replica.window.at);
+            at + columns(source).agree(at, &columns(same), same_replica.window.at, most)
         })
     }
 
@@ -319,13 +317,13 @@ impl Stitch {
         let column = columns(source);
         let times_ms = column.at_ms();
         let first_ms =
-            if start > self.replicas[source].at { Some(times_ms[start - 1]) } else { self.last_ms };
+            if start > self.replicas[source].window.at { Some(times_ms[start - 1]) } else { self.last_ms };
         let mut calm_end = end;
         for other in self.others().filter(|&other| !self.replicas[other].is_calm(pace)) {
             let replica = &self.replicas[other];
             let other_column = columns(other);
-            let others_ms = &other_column.at_ms()[..replica.len()];
-            let (mut before_ms, mut inside) = (first_ms, replica.at);
+            let others_ms = &other_column.at_ms()[..replica.window.len];
+            let (mut before_ms, mut inside) = (first_ms, replica.window.at);
             for (index, &time_ms) in times_ms.iter().enumerate().take(calm_end).skip(start) {
                 inside = before_ms.map_or(inside, |before_ms| after(others_ms, inside, before_ms));
                 let several = others_ms.get(inside + 1).is_some_and(|&second_ms| second_ms < time_ms);
@@ -409,19 +407,19 @@ impl Stitch {
     fn offer<S: Samples>(&self, columns: &impl Fn(usize) -> S) -> Result<Offer, Wait> {
         let source = self.followed[0];
         let Some(at_ms) = self.head_ms(source, columns) else { return Ok(Offer::End) };
-        if !is_stale(columns(source).level(self.replicas[source].at)) {
+        if !is_stale(columns(source).level(self.replicas[source].window.at)) {
             return Ok(Offer::Live(at_ms));
         }
         let mut live_ms = None;
         for &same in &self.followed {
             let column = columns(same);
-            let mut next = self.replicas[same].at + 1;
+            let mut next = self.replicas[same].window.at + 1;
             // Of a replica that is nothing but markers, do not ask for all of them.
             let give_up = next + pace::STEPS;
             while self.replicas[same].reaches(same, next)? && next < give_up && is_stale(column.level(next)) {
                 next += 1;
             }
-            let next_ms = column.at_ms()[..self.replicas[same].len()].get(next).copied();
+            let next_ms = column.at_ms()[..self.replicas[same].window.len].get(next).copied();
             live_ms = [live_ms, next_ms].into_iter().flatten().min();
         }
         Ok(Offer::Marker { at_ms, live_ms })
@@ -436,7 +434,7 @@ impl Stitch {
         for &source in followed.iter().chain(inside) {
             let replica = &mut replicas[source];
             let times_ms = columns(source);
-            replica.fresh_pace = replica.learn(source, times_ms.at_ms(), replica.at, replica.pace)?;
+            replica.fresh_pace = replica.learn(source, times_ms.at_ms(), replica.window.at, replica.pace)?;
             shortest = [shortest, replica.fresh_pace].into_iter().flatten().min();
         }
         Ok(shortest.unwrap_or(Pace::FALLBACK))
@@ -454,8 +452,8 @@ impl Stitch {
     ) -> Result<Option<usize>, Wait> {
         let replica = &self.replicas[source];
         let column = columns(source);
-        let times_ms = &column.at_ms()[..replica.len()];
-        let mut index = replica.at;
+        let times_ms = &column.at_ms()[..replica.window.len];
+        let mut index = replica.window.at;
         if let Some(live) = self.live {
             let too_close_ms = live.at_ms.saturating_add_unsigned(pace.close_ms() - 1);
             index = after(times_ms, index, too_close_ms);
@@ -514,7 +512,7 @@ impl Stitch {
         replicas.iter_mut().for_each(|replica| replica.taken = None);
         followed.clear();
         for &(source, index) in fillers.iter() {
-            replicas[source].at = index;
+            replicas[source].window.at = index;
             followed.push(source);
         }
     }
@@ -524,8 +522,8 @@ impl Stitch {
         let continues = self.replicas[source].taken == Some(range.start);
         for &same in &self.followed {
             let replica = &mut self.replicas[same];
-            replica.at += range.len();
-            replica.taken = Some(replica.at);
+            replica.window.at += range.len();
+            replica.taken = Some(replica.window.at);
         }
         self.last_ms = Some(column.at_ms()[range.end - 1]);
         let mut live = range.clone().rev().filter(|&index| !is_stale(column.level(index)));
@@ -555,7 +553,7 @@ impl Stitch {
 
     fn head_ms<S: Samples>(&self, source: usize, columns: &impl Fn(usize) -> S) -> Option<i64> {
         let replica = &self.replicas[source];
-        replica.has_unread().then(|| columns(source).at_ms()[replica.at])
+        replica.window.has_unread().then(|| columns(source).at_ms()[replica.window.at])
     }
 
     fn lives_at<S: Samples>(
@@ -575,9 +573,9 @@ impl Stitch {
         columns: &impl Fn(usize) -> S,
     ) -> Result<bool, Wait> {
         let replica = &self.replicas[source];
-        match columns(source).at_ms()[..replica.len()].last() {
-            Some(&last_ms) if last_ms >= due_ms => Ok(replica.has_unread()),
-            _ => replica.reaches(source, replica.len()),
+        match columns(source).at_ms()[..replica.window.len].last() {
+            Some(&last_ms) if last_ms >= due_ms => Ok(replica.window.has_unread()),
+            _ => replica.reaches(source, replica.window.len),
         }
     }
 }
@@ -617,14 +615,13 @@ impl Resolve for Stitch {
 
     fn supply(&mut self, source: usize) {
         if let Some(replica) = self.replicas.get_mut(source) {
-            let gone = replica.keep_from();
-            replica.supply(gone);
+            replica.window.supply();
         }
     }
 
     fn exhaust(&mut self, source: usize) {
         if let Some(replica) = self.replicas.get_mut(source) {
-            replica.exhaust();
+            replica.window.exhaust();
         }
     }
 
@@ -635,8 +632,9 @@ impl Resolve for Stitch {
             Ok(None) => Resolved::Done,
             Err(Wait::Column(source) | Wait::Tail(source)) => {
                 let replica = &mut self.replicas[source];
-                replica.await_column();
-                Resolved::Need { source, keep_from: replica.keep_from() }
+                let keep_from = replica.keep_from();
+                replica.window.ask(keep_from);
+                Resolved::Need { source, keep_from }
             }
         })
     }
