@@ -4,7 +4,7 @@ use promha_remote_proto::read::AnswerDecoder;
 use promha_remote_proto::series::SeriesView;
 use promha_remote_proto::{Limits, snappy};
 
-use super::chunks::{ChunkMerge, Step};
+use super::chunks::{ChunkMerge, Step, is_counter};
 use super::samples::ChunkCutter;
 use super::series::{Chunk, Part};
 use super::upstream::{GroupQuery, UpstreamError};
@@ -83,7 +83,7 @@ fn join(mut members: Vec<Part>) -> Result<Part, UpstreamError> {
     members.push(last);
     let labels = members[0].labels.clone();
     let broken = |source| UpstreamError::Chunks { labels: labels.clone(), source };
-    let mut merge = ChunkMerge::new(members.len());
+    let mut merge = ChunkMerge::new(members.len(), is_counter(&labels));
     for (index, member) in members.into_iter().enumerate() {
         merge.supply(index, member.chunks).map_err(broken)?;
         merge.exhaust(index);
