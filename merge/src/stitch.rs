@@ -495,7 +495,7 @@ impl Stitch {
         let fall = |from: usize, to: usize| {
             let (upper, lower) = (column.level(from), column.level(to));
             let falls = column.is_histogram(from) == column.is_histogram(to) && lower < upper;
-            falls.then(|| live.level - lower > upper - live.level)
+            falls.then_some(live.level - lower > upper - live.level)
         };
         if column.level(index) < live.level {
             let Some(before) = replica.before(source, index)? else { return Ok(true) };
