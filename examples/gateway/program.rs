@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 
 use super::client::{self, ClientError, ReadArgs};
 use super::topology::Topology;
@@ -48,10 +49,10 @@ struct ServeArgs {
     /// The configuration; without it the gateway runs on two samplers of its own metrics.
     #[arg(id = "config.file", long = "config.file", value_name = "FILE")]
     config_file: Option<PathBuf>,
-    /// Reads at a time; further ones wait.
-    #[arg(long = "storage.remote.read-concurrent-limit", value_name = "READS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Reads at a time; further ones wait. 0 is no limit.
+    #[arg(long = "storage.remote.read-concurrent-limit", value_name = "READS", default_value = "10")]
     concurrent_reads: u32,
-    /// Most samples of a sampled answer. Streamed answers have no limit.
+    /// Most samples of a sampled answer. 0 is no limit; streamed answers never have one.
     #[arg(long = "storage.remote.read-sample-limit", value_name = "SAMPLES", default_value = "50000000")]
     samples: usize,
     /// How long a client may take nothing of its answer.
@@ -133,9 +134,13 @@ fn start_samplers(server: &Server, metrics: &metrics::Metrics, registry: Arc<Met
 
 impl ServeArgs {
     fn limits(&self) -> Limits {
+        // As in Prometheus, 0 is no limit.
         Limits {
-            samples: self.samples,
-            concurrent_reads: self.concurrent_reads as usize,
+            samples: if self.samples == 0 { usize::MAX } else { self.samples },
+            concurrent_reads: match self.concurrent_reads {
+                0 => Semaphore::MAX_PERMITS,
+                reads => reads as usize,
+            },
             client_stall: self.client_stall.as_duration(),
             ..Limits::default()
         }

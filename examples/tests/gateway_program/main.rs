@@ -13,6 +13,7 @@ mod drain;
 mod embedded;
 mod groups;
 mod labels;
+mod limits;
 mod lost;
 mod order;
 mod read;
