@@ -19,3 +19,4 @@ mod order;
 mod read;
 mod read_errors;
 mod reload;
+mod upstreams;
