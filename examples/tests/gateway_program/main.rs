@@ -20,3 +20,4 @@ mod read;
 mod read_errors;
 mod reload;
 mod upstreams;
+mod web;
