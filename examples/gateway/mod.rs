@@ -85,6 +85,8 @@ pub struct Gateway {
     embedded: bool,
     /// The URL under which others reach it, if it was told.
     external_url: Option<Url>,
+    /// What all its paths begin with.
+    path_prefix: String,
 }
 
 /// A place among the concurrent reads, given back when dropped.
@@ -105,12 +107,12 @@ impl Gateway {
     pub fn new(topology: Topology, metrics: Metrics, limits: Limits, embedded: bool) -> Self {
         let reads = Arc::new(Semaphore::new(limits.concurrent_reads));
         let topology = RwLock::new(Arc::new(topology));
-        Self { topology, metrics, limits, reads, embedded, external_url: None }
+        Self { topology, metrics, limits, reads, embedded, external_url: None, path_prefix: String::new() }
     }
 
-    /// The same gateway, which its page shows under `url`.
-    pub fn with_external_url(self, url: Option<Url>) -> Self {
-        Self { external_url: url, ..self }
+    /// The same gateway, which others reach under `external_url`, and its neighbours below `path_prefix`.
+    pub fn reached_at(self, external_url: Option<Url>, path_prefix: String) -> Self {
+        Self { external_url, path_prefix, ..self }
     }
 
     /// What is read from now.

@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::Html;
 
 use super::Gateway;
@@ -19,11 +20,15 @@ code,pre{font:13px/1.5 ui-monospace,monospace;background:#f5f5f5;border-radius:4
 pre{padding:.8em;overflow-x:auto}.ok{color:#18794e}.bad{color:#b42318}.idle{color:#777}";
 
 /// Renders the page.
-pub async fn page(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Html<String> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:9099");
+pub async fn page(State(gateway): State<Arc<Gateway>>, uri: Uri, headers: HeaderMap) -> Html<String> {
     let base = match &gateway.external_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-        None => format!("http://{host}"),
+        None => {
+            // HTTP/2 has both in the address; before, only the host is known.
+            let header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+            let host = uri.authority().map(Authority::as_str).or(header).unwrap_or("127.0.0.1:9099");
+            format!("{}://{host}{}", uri.scheme_str().unwrap_or("http"), gateway.path_prefix)
+        }
     };
     let topology = gateway.topology();
     let mut page = format!(

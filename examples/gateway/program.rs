@@ -100,10 +100,10 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     let limits = args.limits();
     let topology = match &args.config_file {
         Some(file) => config::load(file, &metrics)?,
-        None => start_samplers(&server, &metrics, Arc::clone(&registry)),
+        None => start_samplers(&server, &args.web, &metrics, Arc::clone(&registry)),
     };
     let gateway = Gateway::new(topology, metrics.clone(), limits, args.config_file.is_none());
-    let gateway = Arc::new(gateway.with_external_url(args.web.external_url.clone()));
+    let gateway = Arc::new(gateway.reached_at(args.web.external_url.clone(), args.web.path_prefix()));
     let app = app(Arc::clone(&gateway));
     server.lifecycle().ready();
     let reload = move || {
@@ -120,13 +120,22 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
 }
 
 /// What a newcomer sees: two replicas that are there without any configuration.
-fn start_samplers(server: &Server, metrics: &metrics::Metrics, registry: Arc<Metrics>) -> Topology {
+fn start_samplers(
+    server: &Server,
+    web: &WebFlags,
+    metrics: &metrics::Metrics,
+    registry: Arc<Metrics>,
+) -> Topology {
     let address = server.addresses().next().map(|address| address.to_string()).unwrap_or_default();
     let exposition = Arc::new(move || registry.prometheus_text());
     let (topology, sampling) = embedded::replicas(metrics, &address, exposition);
     tokio::spawn(sampling);
+    let page = match &web.external_url {
+        Some(url) => url.to_string(),
+        None => format!("http://{address}{}/", web.path_prefix()),
+    };
     tracing::info!(
-        page = format!("http://{address}/"),
+        page,
         "No --config.file: sampling the gateway's own metrics as two replicas, half a second apart, and merging them when read"
     );
     topology

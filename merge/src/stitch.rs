@@ -10,7 +10,8 @@
 //! because every switch is a seam between two clocks.
 //!
 //! - **Hole.** A step from the last live sample to the next one of the followed replica that is 1.5
-//!   *intervals* long or longer; also the end of the replica, if another one goes on for that long.
+//!   *intervals* long or longer; also the end of the replica, if another one goes on for seven eighths of an
+//!   interval or longer: the replica's own next sample is missing then.
 //! - **Filler.** A sample of another replica in the hole that is at least half an interval away from both
 //!   ends of it: closer ones would double the density. Of several replicas the one whose filler is earliest
 //!   is followed from there on.
@@ -381,7 +382,7 @@ impl Stitch {
                 }
             }
             Offer::End => {
-                let due_ms = self.live.map(|live| live.at_ms.saturating_add_unsigned(pace.gap_ms()));
+                let due_ms = self.live.map(|live| live.at_ms.saturating_add_unsigned(pace.missed_ms()));
                 let due_ms = due_ms.unwrap_or(i64::MIN);
                 if !anyone(self.others(), |other| self.goes_on_to(other, due_ms, columns))? {
                     return Ok(Verdict::Done);

@@ -33,6 +33,12 @@ impl Pace {
         self.interval_ms.div_ceil(2)
     }
 
+    /// A replica that ended so long before the last sample of another one lacks a sample at its end: its next one
+    /// was due after an interval, but for jitter.
+    pub(crate) fn missed_ms(self) -> u64 {
+        self.interval_ms - self.interval_ms / 8
+    }
+
     /// A step of this length or shorter says that the interval may have become a shorter one. Were that so
     /// and unnoticed, a step that lacks a sample, twice as long, would still be a [gap](Self::gap_ms).
     pub(crate) fn dense_ms(self) -> u64 {

@@ -126,7 +126,7 @@ impl Twin<'_> {
 
     fn at_the_end(&mut self, others: &[usize]) -> bool {
         let pace = self.learn(others);
-        let due_ms = self.live.last().map_or(i64::MIN, |live| live.0 + gap(pace));
+        let due_ms = self.live.last().map_or(i64::MIN, |live| live.0 + (pace - pace / 8) as i64);
         let goes_on = |&other: &usize| *self.replicas[other].at_ms.last().unwrap() >= due_ms;
         others.iter().any(goes_on) && self.fill(others, None, true, pace)
     }
