@@ -57,8 +57,8 @@ fn time_reads(runtime: &Runtime, collectors: &Collectors) {
     assert_eq!(from_one.series, SERIES, "one collector has every series");
     assert_eq!(
         merged,
-        Read { bytes: merged.bytes, ..collectors.union(6) },
-        "the gateway gives the union of both"
+        Read { bytes: merged.bytes, ..collectors.one(6) },
+        "the gateway gives every sample once"
     );
 
     let mut group = criterion.benchmark_group("gateway/read/2-replicas-2000-series-6h");
