@@ -8,7 +8,7 @@
 //! | [`labels`] | label sets, what relabelling does to them, and the order they leave in |
 //! | [`merged`] | all answers as one stream of series |
 //! | [`chunks`] | one series' chunks from several answers as one sequence |
-//! | [`column`] | one source's decoded samples, as a policy looks at them |
+//! | [`mod@column`] | one source's decoded samples, as a policy looks at them |
 //! | [`samples`] | samples out of chunks, and chunks out of samples |
 //! | [`answer`] | the two shapes in which series leave |
 //! | [`read`] | `POST /api/v1/read` |
