@@ -11,17 +11,17 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use promha_remote_proto::frame::{ChunkedSeriesView, FrameLimits, FrameReader};
 use promha_remote_proto::negotiate::{self, NegotiateError};
-use promha_remote_proto::prompb::{Query, ReadRequest, ResponseType};
+use promha_remote_proto::prompb::{Query, ResponseType};
 use promha_remote_proto::read::AnswerDecoder;
-use promha_remote_proto::{DecodeError, EncodeError, Limits, snappy};
-use prost::Message;
-use reqwest::{Method, Url};
+use promha_remote_proto::{DecodeError, Limits, snappy};
+use reqwest::Url;
 
 use self::print::{Printer, Value};
 use super::samples::{Samples, SamplesError};
 use crate::common::causes::causes;
 use crate::common::duration::PromDuration;
 use crate::common::http_client::{HttpClient, HttpClientConfig};
+use crate::common::remote_read::{AskError, ask};
 use crate::common::selector;
 use crate::common::yaml::{self, ConfigError};
 
@@ -104,9 +104,9 @@ pub enum ClientError {
         /// The body.
         text: String,
     },
-    /// The request is too large for the wire.
-    #[error("the query cannot be sent: {0}")]
-    Encode(#[from] EncodeError),
+    /// The question cannot be sent.
+    #[error("{0}")]
+    Ask(#[from] AskError),
     /// The answer is of a type that was not asked for.
     #[error("{0}")]
     Negotiate(#[from] NegotiateError),
@@ -200,15 +200,7 @@ async fn send(args: &ReadArgs, query: Query) -> Result<reqwest::Response, Client
         Some(Accept::Streamed) => &[ResponseType::StreamedXorChunks],
         Some(Accept::Samples) => &[ResponseType::Samples],
     };
-    let accepted_response_types = types.iter().map(|&kind| kind.into()).collect();
-    let request = ReadRequest { queries: vec![query], accepted_response_types };
-    let mut body = Vec::new();
-    snappy::compress(&request.encode_to_vec(), &mut body)?;
-    let request = client.request(Method::POST, args.url.clone()).await;
-    let mut request = request.map_err(|error| ClientError::Argument(error.to_string()))?.body(body);
-    for (name, value) in negotiate::READ_REQUEST_HEADERS {
-        request = request.header(name, value);
-    }
+    let request = ask(&client, &args.url, query, types).await?;
     let response = request.send().await.map_err(|error| transport(&error))?;
     if !response.status().is_success() {
         let status = response.status().as_u16();
