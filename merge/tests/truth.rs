@@ -41,7 +41,8 @@ impl Events {
                 total
             })
             .collect();
-        let mut resets_ms: Vec<i64> = (0..resets).map(|_| 600_000 + random.below(LENGTH_MS - 900_000)).collect();
+        let mut resets_ms: Vec<i64> =
+            (0..resets).map(|_| 600_000 + random.below(LENGTH_MS - 900_000)).collect();
         resets_ms.sort_unstable();
         Self { since_start, resets_ms }
     }
@@ -143,11 +144,7 @@ const SCENARIOS: &[Scenario] = &[
         resets: 0,
         scrapers: |seed| pair(seed, |s, _, random| s.outages = outages(random, 6, 600_000, true)),
     },
-    Scenario {
-        name: "resets",
-        resets: 12,
-        scrapers: |seed| pair(seed, |_, _, _| ()),
-    },
+    Scenario { name: "resets", resets: 12, scrapers: |seed| pair(seed, |_, _, _| ()) },
     Scenario {
         name: "resets and outages",
         resets: 12,
@@ -335,7 +332,8 @@ fn rate(at_ms: &[i64], values: &[f64], eval_ms: i64, window_ms: i64) -> Option<f
     let increase = last - first + resets;
     let sampled_s = last_s - first_s;
     let step_s = sampled_s / (live.len() - 1) as f64;
-    let (mut to_start_s, mut to_end_s) = (first_s - start_ms as f64 / 1_000.0, eval_ms as f64 / 1_000.0 - last_s);
+    let (mut to_start_s, mut to_end_s) =
+        (first_s - start_ms as f64 / 1_000.0, eval_ms as f64 / 1_000.0 - last_s);
     if to_start_s >= step_s * 1.1 {
         to_start_s = step_s / 2.0;
     }
