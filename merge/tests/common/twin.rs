@@ -83,8 +83,8 @@ impl Twin<'_> {
             return self.take();
         }
         let pace = self.learn(&inside);
-        if self.live.last().is_some_and(|live| at_ms - live.0 >= gap(pace)) {
-            return self.fill(&inside, Some(at_ms), true, pace) || self.take();
+        if self.live.last().is_none_or(|live| at_ms - live.0 >= gap(pace)) {
+            return self.fill(&inside, Some(at_ms - close(pace)), true, pace) || self.take();
         }
         self.take()
     }
@@ -102,26 +102,14 @@ impl Twin<'_> {
     }
 
     fn at_a_marker(&mut self, at_ms: i64, others: &[usize]) -> bool {
-        let live_after = |&source: &usize| {
-            let replica = &self.replicas[source];
-            let after = self.next[source] + 1;
-            let last = after + STEPS;
-            let live = (after..replica.at_ms.len()).find(|&i| i == last || replica.is_live(i))?;
-            Some(replica.at_ms[live])
-        };
-        let until_ms = self.followed.iter().filter_map(live_after).min();
-        let is_inside = |other: &usize| until_ms.is_none_or(|until_ms| self.head(*other).unwrap() < until_ms);
+        let is_inside = |other: &usize| self.head(*other).unwrap() <= at_ms;
         let inside: Vec<usize> = others.iter().copied().filter(is_inside).collect();
-        let pace = self.learn(&inside);
+        let pace = if inside.is_empty() { 0 } else { self.learn(&inside) };
         if others.iter().any(|&other| self.lives(other, at_ms)) {
             self.followed.clone().into_iter().for_each(|source| self.next[source] += 1);
             return true;
         }
-        let fillers = self.fillers(&inside, until_ms, false, pace);
-        match fillers.first() {
-            Some(&(other, index)) if self.replicas[other].at_ms[index] <= at_ms => self.switch(&fillers),
-            _ => self.take(),
-        }
+        self.fill(&inside, Some(at_ms), false, pace) || self.take()
     }
 
     fn at_the_end(&mut self, others: &[usize]) -> bool {
@@ -158,7 +146,7 @@ impl Twin<'_> {
                         markers && last_is_live && !everyone_else(at_ms)
                     }
             };
-            let in_time = |&i: &usize| until_ms.is_none_or(|ms| replica.at_ms[i] <= ms - close(pace));
+            let in_time = |&i: &usize| until_ms.is_none_or(|ms| replica.at_ms[i] <= ms);
             let first = (self.next[source]..replica.at_ms.len()).take_while(in_time).find(fits)?;
             Some((source, first))
         };
