@@ -30,7 +30,10 @@ pub(crate) fn read_series<'a>(
     let mut metadata: Option<Metadata> = None;
     arena.references.clear();
     loop {
-        read_sample_run(&mut reader, SAMPLES_KEY, limits, arena);
+        reader.advance(read_sample_run(reader.rest(), 0, SAMPLES_KEY, limits, &mut arena.samples));
+        if reader.len() == 0 {
+            break;
+        }
         let Some(field) = reader.next_field()? else {
             break;
         };
