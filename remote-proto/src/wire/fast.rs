@@ -61,16 +61,19 @@ pub(crate) fn label(text: &str, at: usize, key: u8) -> Option<((&str, &str), usi
 
 /// The part of a series that is text: its labels, and whatever comes behind them by chance.
 ///
-/// A series with one sample ends with it, and is looked at once; one with more samples twice as far as its labels
-/// go.
+/// A series with one sample ends with it, and what is before that is looked at once. One with more samples is looked
+/// at twice, but only as far as its labels go.
 #[inline]
 pub(crate) fn text_prefix(series: &[u8], sample_key: u8) -> &str {
-    let guess = match series.split_last_chunk::<18>() {
-        Some((labels, [key, length, ..])) if *key == sample_key && *length == SAMPLE[0] => labels,
-        _ => series,
-    };
-    std::str::from_utf8(guess)
-        .or_else(|error| std::str::from_utf8(&guess[..error.valid_up_to()]))
+    if let Some((labels, [key, length, ..])) = series.split_last_chunk::<18>()
+        && *key == sample_key
+        && *length == SAMPLE[0]
+        && let Ok(text) = simdutf8::basic::from_utf8(labels)
+    {
+        return text;
+    }
+    std::str::from_utf8(series)
+        .or_else(|error| std::str::from_utf8(&series[..error.valid_up_to()]))
         .unwrap_or_default()
 }
 
@@ -79,6 +82,22 @@ pub(crate) fn text_prefix(series: &[u8], sample_key: u8) -> &str {
 pub(crate) fn string(run: &str, at: usize) -> Option<(&str, usize)> {
     let next = at + 2 + usize::from(*run.as_bytes().get(at + 1)?);
     Some((run.get(at + 2..next)?, next))
+}
+
+/// The reference at `at` and where the next one begins, if it is below 2,097,152, as few requests have so many
+/// symbols.
+#[inline]
+pub(crate) fn reference(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let first = usize::from(*bytes.get(at)?);
+    if first < 0x80 {
+        return Some((first, at + 1));
+    }
+    let second = usize::from(*bytes.get(at + 1)?);
+    if second < 0x80 {
+        return Some((first & 0x7f | second << 7, at + 2));
+    }
+    let third = usize::from(*bytes.get(at + 2)?);
+    (third < 0x80).then_some((first & 0x7f | (second & 0x7f) << 7 | third << 14, at + 3))
 }
 
 /// Keys and length in front of the value of a sample with a timestamp of six bytes (from 1971 to 2109), behind the
