@@ -65,9 +65,10 @@ pub(crate) fn label(text: &str, at: usize, key: u8) -> Option<((&str, &str), usi
 /// at twice, but only as far as its labels go.
 #[inline]
 pub(crate) fn text_prefix(series: &[u8], sample_key: u8) -> &str {
-    if let Some((labels, [key, length, ..])) = series.split_last_chunk::<18>()
-        && *key == sample_key
-        && *length == SAMPLE[0]
+    let is_sample = |bytes: &[u8; 18]| bytes[0] == sample_key && bytes[1] == SAMPLE[0];
+    if let Some((labels, last)) = series.split_last_chunk()
+        && is_sample(last)
+        && !labels.last_chunk().is_some_and(is_sample)
         && let Ok(text) = simdutf8::basic::from_utf8(labels)
     {
         return text;
