@@ -29,11 +29,16 @@ proptest! {
             Err(_) => prop_assert!(view.is_err(), "prost refuses it"),
             Ok(expected) => {
                 let view = view.unwrap();
-                prop_assert_eq!(bits(&owned::write_v1(&view)), bits(&expected));
+                owned::assert_same(&owned::write_v1(&view), &expected);
                 let mut encoder = WriteEncoder::new(WriteVersion::V1);
                 view.series().for_each(|series| encoder.series_view(&series));
                 view.metadata().iter().for_each(|metadata| encoder.metadata(metadata));
-                prop_assert_eq!(encoder.finish(), expected.encode_to_vec());
+                let again = encoder.finish();
+                owned::assert_same(&WriteRequest::decode(again).unwrap(), &expected);
+                if damage.is_empty() {
+                    // The bytes are the same too, but for minus zero, which owned messages leave out.
+                    prop_assert_eq!(again, expected.encode_to_vec());
+                }
             }
         }
     }
@@ -77,13 +82,17 @@ proptest! {
             Err(_) => prop_assert!(view.is_err(), "prost refuses it"),
             Ok(expected) => {
                 let view = view.unwrap();
-                prop_assert_eq!(bits(&owned::answer(&view)), bits(&expected));
+                owned::assert_same(&owned::answer(&view), &expected);
                 let mut encoder = AnswerEncoder::new();
                 for result in view.results() {
                     encoder.result();
                     result.series().for_each(|series| encoder.series_view(&series));
                 }
-                prop_assert_eq!(encoder.finish(), expected.encode_to_vec());
+                let again = encoder.finish();
+                owned::assert_same(&ReadResponse::decode(again).unwrap(), &expected);
+                if damage.is_empty() {
+                    prop_assert_eq!(again, expected.encode_to_vec());
+                }
             }
         }
     }

@@ -1,5 +1,5 @@
-//! A write 1 request: the view and the owned message agree on accept, reject and content, and the encoder gives the
-//! bytes of the owned message.
+//! A write 1 request: the view and the owned message agree on accept, reject and content, and so does what is encoded
+//! of it.
 
 #![no_main]
 
@@ -21,10 +21,10 @@ fuzz_target!(|body: &[u8]| {
         (Err(error), Err(_)) => return assert!(error.offset() <= body.len()),
         (view, expected) => panic!("{view:?} but {expected:?}"),
     };
-    let expected = expected.unwrap().encode_to_vec();
-    assert_eq!(owned::write_v1(&view).encode_to_vec(), expected);
+    let expected = expected.unwrap();
+    owned::assert_same(&owned::write_v1(&view), &expected);
     let mut encoder = WriteEncoder::new(WriteVersion::V1);
     view.series().for_each(|series| encoder.series_view(&series));
     view.metadata().iter().for_each(|metadata| encoder.metadata(metadata));
-    assert_eq!(encoder.finish(), expected);
+    owned::assert_same(&WriteRequest::decode(encoder.finish()).unwrap(), &expected);
 });

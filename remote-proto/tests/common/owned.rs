@@ -10,6 +10,13 @@ use promha_remote_proto::read::{AnswerView, RequestView};
 use promha_remote_proto::series::{ExemplarView, MetadataView, SeriesView};
 use promha_remote_proto::write::WriteView;
 
+/// Compares two messages to the bit: in one form NaNs keep their payload, in the other zeros keep their sign.
+#[track_caller]
+pub fn assert_same<M: prost::Message + std::fmt::Debug>(a: &M, b: &M) {
+    assert_eq!(a.encode_to_vec(), b.encode_to_vec());
+    assert_eq!(format!("{a:?}"), format!("{b:?}"));
+}
+
 pub fn write_v1(view: &WriteView<'_, '_>) -> WriteRequest {
     WriteRequest {
         timeseries: view.series().map(|view| series(&view)).collect(),
