@@ -24,6 +24,9 @@ fn upstreams(lines: &[(&str, String, &str)]) -> String {
     lines.concat()
 }
 
+/// Matchers on the replica label, and the replicas they select.
+type Case<'a> = (&'a [(MatcherType, &'a str)], &'a [&'a str]);
+
 #[tokio::test]
 async fn matchers_on_replica_labels_select_replicas() {
     let (a, b) =
@@ -39,7 +42,7 @@ async fn matchers_on_replica_labels_select_replicas() {
         let config =
             format!("groups:\n  - name: dc1\n    replica_labels: [replica]\n    upstreams:\n{lines}");
         let gateway = Gateway::start(&config).await;
-        let cases: &[(&[(MatcherType, &str)], &[&str])] = &[
+        let cases: &[Case<'_>] = &[
             (&[], &["a", "b"]),
             (&[(Eq, "a")], &["a"]),
             (&[(Eq, "b")], &["b"]),
