@@ -26,11 +26,12 @@ use axum::http::header;
 use axum::routing::post;
 use axum::{Router, extract};
 use futures::stream;
+use promha_examples::common::http_client::HttpClientConfig;
+use promha_examples::common::remote_read::ask;
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView, FrameLimits, FrameReader, FrameWriter};
-use promha_remote_proto::prompb::{LabelMatcher, MatcherType, Query, ReadRequest, ResponseType};
+use promha_remote_proto::negotiate;
+use promha_remote_proto::prompb::{LabelMatcher, MatcherType, Query, ResponseType};
 use promha_remote_proto::xor::{self, XorEncoder};
-use promha_remote_proto::{negotiate, snappy};
-use prost::Message;
 
 use harness::gateway::{self, Gateway};
 use harness::process::run;
@@ -228,15 +229,10 @@ async fn read(url: &str, start_ms: i64) -> u64 {
         matchers: vec![LabelMatcher::new(MatcherType::Eq, "__name__", "m")],
         hints: None,
     };
-    let accepted_response_types = vec![ResponseType::StreamedXorChunks.into()];
-    let request = ReadRequest { queries: vec![query], accepted_response_types };
-    let mut body = Vec::new();
-    snappy::compress(&request.encode_to_vec(), &mut body).expect("a small request");
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let mut request = client.post(url).body(body);
-    for (name, value) in negotiate::READ_REQUEST_HEADERS {
-        request = request.header(name, value);
-    }
+    let client = HttpClientConfig::default().client("").expect("a client");
+    let url = url.parse().expect("a URL");
+    let request =
+        ask(&client, &url, query, &[ResponseType::StreamedXorChunks]).await.expect("a small request");
     let mut response = request.send().await.expect("an answer").error_for_status().expect("a good one");
     let (mut frames, mut samples) = (FrameReader::new(FrameLimits::default()), 0);
     while let Some(piece) = response.chunk().await.expect("an unbroken answer") {

@@ -7,6 +7,7 @@ pub mod flags;
 pub mod http_client;
 pub mod logging;
 pub mod metrics;
+pub mod remote_read;
 pub mod secret;
 pub mod selector;
 pub mod tls;

@@ -1,6 +1,7 @@
 //! The two shapes in which merged series leave.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use futures::stream;
 use promha_merge::labels::Labels;
 use promha_remote_proto::frame::FrameWriter;
-use promha_remote_proto::prompb::{Label, QueryResult, Sample, TimeSeries};
+use promha_remote_proto::read::AnswerEncoder;
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 
 use super::error::ReadError;
@@ -100,54 +101,85 @@ impl Sink for Streamed {
 /// A sampled answer, which can only be sent once it is whole.
 #[derive(Debug)]
 pub struct Sampled {
-    result: QueryResult,
-    start_ms: i64,
-    end_ms: i64,
-    /// Samples that are still allowed.
-    left: usize,
+    encoder: AnswerEncoder,
+    /// What the current query asks for, both ends included.
+    range_ms: RangeInclusive<i64>,
+    /// Samples so far, and how many there may be.
+    count: usize,
     limit: usize,
+    /// The series under way: it may come in several pieces.
+    labels: Labels,
+    floats: Vec<(i64, f64)>,
+    /// Its chunks of histograms, which take much less room than the histograms.
+    histogram_chunks: Vec<Chunk>,
     samples: Samples,
 }
 
 impl Sampled {
-    /// Collects samples from `start_ms` to `end_ms`, both included, at most `left` of the whole answer's `limit`.
-    pub fn new(start_ms: i64, end_ms: i64, left: usize, limit: usize) -> Self {
-        Self { result: QueryResult::default(), start_ms, end_ms, left, limit, samples: Samples::default() }
+    /// An answer of at most `limit` samples.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            encoder: AnswerEncoder::new(),
+            range_ms: 0..=0,
+            count: 0,
+            limit,
+            labels: Labels::default(),
+            floats: Vec::new(),
+            histogram_chunks: Vec::new(),
+            samples: Samples::default(),
+        }
     }
 
-    /// The result, and how many more samples the answer may have.
-    pub fn finish(self) -> (QueryResult, usize) {
-        (self.result, self.left)
+    /// Begins the answer to the next query, whose samples are wanted from `start_ms` to `end_ms`, both included.
+    pub fn begin(&mut self, start_ms: i64, end_ms: i64) {
+        self.end_series();
+        self.encoder.result();
+        self.range_ms = start_ms..=end_ms;
+    }
+
+    /// The message.
+    pub fn finish(&mut self) -> &[u8] {
+        self.end_series();
+        self.encoder.finish()
+    }
+
+    fn end_series(&mut self) {
+        let Self { encoder, range_ms, labels, floats, histogram_chunks, samples, .. } = self;
+        if floats.is_empty() && histogram_chunks.is_empty() {
+            return;
+        }
+        let pairs: Vec<_> = labels.pairs().collect();
+        encoder.series_with(&pairs, |series| {
+            series.samples(floats.drain(..));
+            for chunk in histogram_chunks.drain(..) {
+                // It could be read when it came.
+                if samples.decode(chunk.view()).is_ok() {
+                    let wanted = samples.histograms().filter(|view| range_ms.contains(&view.t_ms));
+                    wanted.for_each(|view| series.histogram(&view));
+                }
+            }
+        });
     }
 }
 
 impl Sink for Sampled {
     async fn write(&mut self, labels: &Labels, chunks: Vec<Chunk>) -> Result<(), ReadError> {
-        let range_ms = self.start_ms..=self.end_ms;
-        let (mut samples, mut histograms) = (Vec::new(), Vec::new());
-        for chunk in &chunks {
+        if self.labels != *labels {
+            self.end_series();
+            self.labels.clone_from(labels);
+        }
+        for chunk in chunks {
             self.samples.decode(chunk.view()).map_err(|error| ReadError::Chunk(error.to_string()))?;
-            let floats = self.samples.floats().filter(|(t_ms, _)| range_ms.contains(t_ms));
-            samples.extend(floats.map(|(timestamp, value)| Sample { value, timestamp }));
-            let views = self.samples.histograms().filter(|view| range_ms.contains(&view.t_ms));
-            histograms.extend(views.map(|view| view.to_message()));
-            if samples.len() + histograms.len() > self.left {
+            let known = self.floats.len();
+            self.floats.extend(self.samples.floats().filter(|(t_ms, _)| self.range_ms.contains(t_ms)));
+            let histograms =
+                self.samples.histograms().filter(|view| self.range_ms.contains(&view.t_ms)).count();
+            if histograms > 0 {
+                self.histogram_chunks.push(chunk);
+            }
+            self.count += self.floats.len() - known + histograms;
+            if self.count > self.limit {
                 return Err(ReadError::SampleLimit { limit: self.limit });
-            }
-        }
-        self.left -= samples.len() + histograms.len();
-        if samples.is_empty() && histograms.is_empty() {
-            return Ok(());
-        }
-        let labels: Vec<_> = labels.pairs().map(|(name, value)| Label::new(name, value)).collect();
-        match self.result.timeseries.last_mut() {
-            Some(last) if last.labels == labels => {
-                last.samples.extend(samples);
-                last.histograms.extend(histograms);
-            }
-            _ => {
-                let series = TimeSeries { labels, samples, histograms, ..TimeSeries::default() };
-                self.result.timeseries.push(series);
             }
         }
         Ok(())

@@ -1,14 +1,16 @@
 //! The chunks of one series from several sources become one sequence of chunks.
 //!
-//! Chunks that are alone in their span pass as bytes, byte-identical ones collapse, and only where spans overlap are
-//! samples decoded, chained by timestamp and encoded again. Works on whatever chunks are there and says which source
-//! it needs more of, so the length of a series does not show in memory.
+//! A series of one source passes as bytes. Several are merged by [`Stitch`]: it follows one replica, and fills its holes from
+//! the others. Works on whatever chunks are there and says which source it needs more of, so the length of a series
+//! does not show in memory.
 
 use std::collections::VecDeque;
 
-use promha_merge::{Chain, ChainStep};
+use promha_merge::labels::Labels;
+use promha_merge::{Hints, OutOfOrder, Resolve, Resolved, Run, Stitch};
 
-use super::samples::{ChunkCutter, Samples, SamplesError};
+use super::column::Column;
+use super::samples::{ChunkCutter, SamplesError};
 use super::series::Chunk;
 
 /// What became of the chunks that came in.
@@ -16,8 +18,6 @@ use super::series::Chunk;
 pub struct ChunkCounts {
     /// Handed on as bytes.
     pub passed: u64,
-    /// Dropped as byte-identical to another source's.
-    pub collapsed: u64,
     /// Decoded, because another source has samples in the same span.
     pub decoded: u64,
 }
@@ -71,22 +71,30 @@ impl ChunkError {
     }
 }
 
+/// Whether a series is a counter by its name, as Prometheus' own conventions have it.
+pub fn is_counter(labels: &Labels) -> bool {
+    let name = labels.pairs().find(|(name, _)| *name == "__name__").map_or("", |(_, value)| value);
+    ["_total", "_count", "_sum", "_bucket"].iter().any(|suffix| name.ends_with(suffix))
+}
+
 /// Merges the chunks of one series, as a state machine.
 #[derive(Debug)]
 pub struct ChunkMerge {
     members: Vec<Member>,
-    chain: Chain,
+    policy: Stitch,
     cutter: ChunkCutter,
     ready: VecDeque<Chunk>,
     counts: ChunkCounts,
 }
 
 impl ChunkMerge {
-    /// A merge of one series that `members` sources have.
-    pub fn new(members: usize) -> Self {
+    /// A merge of one series that `members` sources have. A `counter` never goes down but to start again.
+    pub fn new(members: usize, counter: bool) -> Self {
+        let mut policy = Stitch::new(Hints { interval_ms: None, counter });
+        policy.reset(members);
         Self {
             members: (0..members).map(|_| Member::default()).collect(),
-            chain: Chain::new(members),
+            policy,
             cutter: ChunkCutter::default(),
             ready: VecDeque::new(),
             counts: ChunkCounts::default(),
@@ -106,11 +114,8 @@ impl ChunkMerge {
         for chunk in chunks {
             if chunk.min_ms <= state.last_ms || chunk.max_ms < chunk.min_ms {
                 let next_ms = if chunk.max_ms < chunk.min_ms { chunk.max_ms } else { chunk.min_ms };
-                return Err(ChunkError::OutOfOrder {
-                    member,
-                    last_ms: state.last_ms.max(chunk.min_ms),
-                    next_ms,
-                });
+                let last_ms = state.last_ms.max(chunk.min_ms);
+                return Err(ChunkError::OutOfOrder { member, last_ms, next_ms });
             }
             state.last_ms = chunk.max_ms;
             state.queue.push_back(chunk);
@@ -126,6 +131,7 @@ impl ChunkMerge {
     /// The member has failed: what it gave and is not merged yet is dropped.
     pub fn abandon(&mut self, member: usize) {
         self.members[member].queue.clear();
+        self.policy.abandon(member);
         self.exhaust(member);
     }
 
@@ -139,82 +145,44 @@ impl ChunkMerge {
     /// # Errors
     /// [`ChunkError`] when a member's chunk cannot be read.
     pub fn poll(&mut self) -> Result<Step, ChunkError> {
+        if let [only] = self.members.as_mut_slice() {
+            return Ok(match only.queue.pop_front() {
+                Some(chunk) => {
+                    self.counts.passed += 1;
+                    Step::Emit(chunk)
+                }
+                None if only.exhausted => Step::Done,
+                None => Step::Need(0),
+            });
+        }
         loop {
             if let Some(chunk) = self.ready.pop_front() {
                 return Ok(Step::Emit(chunk));
             }
             let members = &self.members;
-            let step =
-                self.chain.poll(|source| members[source].samples.timestamps_ms()).map_err(|error| {
-                    ChunkError::OutOfOrder {
-                        member: error.source,
-                        last_ms: error.previous,
-                        next_ms: error.next,
-                    }
-                })?;
-            match step {
-                ChainStep::Need(member) => {
-                    if let Some(missing) = self.advance(member)? {
-                        return Ok(Step::Need(missing));
-                    }
-                }
-                ChainStep::Run { source, range } => {
+            let resolved = self.policy.poll(|source| &members[source].column).map_err(|error| {
+                let OutOfOrder { source: member, previous: last_ms, next: next_ms } = error;
+                ChunkError::OutOfOrder { member, last_ms, next_ms }
+            })?;
+            match resolved {
+                Resolved::Need { source, keep_from } => {
                     let member = &mut self.members[source];
-                    member.cursor = range.end;
-                    self.cutter.push(&member.samples, range, &mut self.ready);
+                    if let Some(chunk) = member.queue.pop_front() {
+                        member.column.drop_before(keep_from);
+                        self.counts.decoded += 1;
+                        member.open(source, &chunk)?;
+                        self.policy.supply(source);
+                    } else if member.exhausted {
+                        self.policy.exhaust(source);
+                    } else {
+                        return Ok(Step::Need(source));
+                    }
                 }
-                ChainStep::Done if self.cutter.is_empty() => return Ok(Step::Done),
-                ChainStep::Done => self.cutter.cut(&mut self.ready),
-            }
-        }
-    }
-
-    /// The chain wants samples of `member`: passes on what needs no decoding, then decodes one chunk. Returns the
-    /// member whose chunks must be known first.
-    fn advance(&mut self, member: usize) -> Result<Option<usize>, ChunkError> {
-        // Everything decoded of it is chained, or skipped as a repetition.
-        self.members[member].cursor = self.members[member].samples.timestamps_ms().len();
-        loop {
-            if self.members[member].queue.is_empty() {
-                if !self.members[member].exhausted {
-                    return Ok(Some(member));
+                Resolved::Run(Run { source, range, continues, .. }) => {
+                    self.members[source].column.push_to(&mut self.cutter, range, continues, &mut self.ready);
                 }
-                self.chain.exhaust(member);
-                return Ok(None);
-            }
-            self.collapse(member);
-            let mut others_ms = i64::MAX;
-            for (index, other) in self.members.iter().enumerate().filter(|(index, _)| *index != member) {
-                match other.next_ms() {
-                    Some(next_ms) => others_ms = others_ms.min(next_ms),
-                    None => return Ok(Some(index)),
-                }
-            }
-            let Some(chunk) = self.members[member].queue.pop_front() else { continue };
-            if chunk.max_ms < others_ms {
-                self.cutter.cut(&mut self.ready);
-                self.ready.push_back(chunk);
-                self.counts.passed += 1;
-                continue;
-            }
-            self.members[member].open(member, &chunk)?;
-            self.counts.decoded += 1;
-            if !self.members[member].is_closed() {
-                self.chain.supply(member);
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Drops the chunks of other members that are the very bytes of this member's next chunk.
-    fn collapse(&mut self, member: usize) {
-        let (before, rest) = self.members.split_at_mut(member);
-        let Some((this, after)) = rest.split_first_mut() else { return };
-        let Some(chunk) = this.queue.front() else { return };
-        for other in before.iter_mut().chain(after) {
-            if other.is_closed() && other.queue.front() == Some(chunk) {
-                other.queue.pop_front();
-                self.counts.collapsed += 1;
+                Resolved::Done if self.cutter.is_empty() => return Ok(Step::Done),
+                Resolved::Done => self.cutter.cut(&mut self.ready),
             }
         }
     }
@@ -224,10 +192,7 @@ impl ChunkMerge {
 #[derive(Debug)]
 struct Member {
     queue: VecDeque<Chunk>,
-    /// The decoded chunk.
-    samples: Samples,
-    /// The first decoded sample that has not been chained.
-    cursor: usize,
+    column: Column,
     /// End of the last chunk that was supplied.
     last_ms: i64,
     exhausted: bool,
@@ -235,52 +200,33 @@ struct Member {
 
 impl Default for Member {
     fn default() -> Self {
-        Self {
-            queue: VecDeque::new(),
-            samples: Samples::default(),
-            cursor: 0,
-            last_ms: i64::MIN,
-            exhausted: false,
-        }
+        Self { queue: VecDeque::new(), column: Column::default(), last_ms: i64::MIN, exhausted: false }
     }
 }
 
 impl Member {
-    fn is_closed(&self) -> bool {
-        self.cursor == self.samples.timestamps_ms().len()
-    }
-
-    /// The time before which this member has nothing more to say; `None` while that cannot be known.
-    fn next_ms(&self) -> Option<i64> {
-        match (self.samples.timestamps_ms().get(self.cursor), self.queue.front()) {
-            (Some(&open_ms), _) => Some(open_ms),
-            (None, Some(chunk)) => Some(chunk.min_ms),
-            (None, None) => self.exhausted.then_some(i64::MAX),
-        }
-    }
-
+    /// Decodes the next chunk. What passes around it relies on its samples being in order and where it says they are.
     fn open(&mut self, member: usize, chunk: &Chunk) -> Result<(), ChunkError> {
-        self.cursor = 0;
+        let known = self.column.at_ms().len();
         let (min_ms, max_ms) = (chunk.min_ms, chunk.max_ms);
-        let decoded = self.samples.decode(chunk.view());
+        let decoded = self.column.append(chunk);
         decoded.map_err(|source| ChunkError::Decode { member, min_ms, max_ms, source })?;
-        // What passes around the chunk as bytes relies on its samples being in order and where it says they are.
-        let column = self.samples.timestamps_ms();
-        let disorder = (column.windows(2).find(|pair| pair[1] <= pair[0]).map(|pair| (pair[0], pair[1])))
+        let added = &self.column.at_ms()[known..];
+        let disorder = (added.windows(2).find(|pair| pair[1] <= pair[0]).map(|pair| (pair[0], pair[1])))
             .or_else(|| {
-                column.first().filter(|&&first_ms| first_ms < min_ms).map(|&first_ms| (min_ms, first_ms))
+                added.first().filter(|&&first_ms| first_ms < min_ms).map(|&first_ms| (min_ms, first_ms))
             })
-            .or_else(|| column.last().filter(|&&last_ms| last_ms > max_ms).map(|&last_ms| (last_ms, max_ms)));
-        if let Some((last_ms, next_ms)) = disorder {
-            self.samples.clear();
-            return Err(ChunkError::OutOfOrder { member, last_ms, next_ms });
+            .or_else(|| added.last().filter(|&&last_ms| last_ms > max_ms).map(|&last_ms| (last_ms, max_ms)));
+        match disorder {
+            None => Ok(()),
+            Some((last_ms, next_ms)) => Err(ChunkError::OutOfOrder { member, last_ms, next_ms }),
         }
-        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::Samples;
     use super::*;
 
     fn chunks(samples: impl IntoIterator<Item = (i64, f64)>) -> Vec<Chunk> {
@@ -299,7 +245,7 @@ mod tests {
 
     /// Merges members that hand over their chunks one at a time.
     fn merge(members: &[Vec<Chunk>]) -> (Vec<Chunk>, ChunkCounts) {
-        let mut merge = ChunkMerge::new(members.len());
+        let mut merge = ChunkMerge::new(members.len(), false);
         let mut left: Vec<_> = members.iter().map(|chunks| chunks.iter().cloned()).collect();
         let mut merged = Vec::new();
         loop {
@@ -330,53 +276,38 @@ mod tests {
         let member = chunks(scraped(0, 400, 0));
         let (merged, counts) = merge(std::slice::from_ref(&member));
         assert_eq!(merged, member);
-        assert_eq!(counts, ChunkCounts { passed: 4, ..ChunkCounts::default() });
+        assert_eq!(counts, ChunkCounts { passed: 4, decoded: 0 });
     }
 
     #[test]
-    fn identical_members_collapse_without_decoding() {
+    fn identical_members_come_once() {
         let member = chunks(scraped(0, 400, 0));
-        let (merged, counts) = merge(&[member.clone(), member.clone(), member.clone()]);
-        assert_eq!(merged, member);
-        assert_eq!(counts, ChunkCounts { passed: 4, collapsed: 8, decoded: 0 });
+        assert_eq!(merge(&[member.clone(), member.clone(), member.clone()]).0, member);
     }
 
     #[test]
-    fn members_that_do_not_overlap_pass_in_turn() {
+    fn members_that_do_not_overlap_come_in_turn() {
         let (early, late) = (chunks(scraped(0, 240, 0)), chunks(scraped(240, 480, 0)));
-        let (merged, counts) = merge(&[late.clone(), early.clone()]);
-        assert_eq!(merged, [early, late].concat());
-        assert_eq!((counts.passed + counts.decoded, counts.collapsed), (4, 0));
+        let merged = merge(&[late, early]).0;
+        assert_eq!(samples(&merged), scraped(0, 480, 0));
     }
 
     #[test]
-    fn jittered_members_are_a_union() {
-        let (a, b) = (scraped(0, 300, 0), scraped(0, 300, 200));
-        let (merged, counts) = merge(&[chunks(a.clone()), chunks(b.clone())]);
-        let mut union = [a, b].concat();
-        union.sort_by_key(|(t_ms, _)| *t_ms);
-        assert_eq!(samples(&merged), union);
-        assert_eq!(counts.passed, 0);
-    }
-
-    #[test]
-    fn a_hole_is_filled_and_what_surrounds_it_passes() {
-        let whole = chunks(scraped(0, 1_200, 0));
-        let holed = [chunks(scraped(0, 200, 0)), chunks(scraped(800, 1_200, 0))].concat();
-        for members in [[whole.clone(), holed.clone()], [holed, whole]] {
-            let (merged, counts) = merge(&members);
-            assert_eq!(samples(&merged), scraped(0, 1_200, 0));
-            // The first chunks are the same bytes; chunks inside the hole are alone in their span.
-            assert!(counts.collapsed == 1 && counts.passed >= 4, "{counts:?}");
+    fn of_jittered_members_one_is_followed_whatever_their_order() {
+        let (a, b) = (chunks(scraped(0, 300, 0)), chunks(scraped(0, 300, 200)));
+        for members in [[a.clone(), b.clone()], [b, a]] {
+            assert_eq!(samples(&merge(&members).0), scraped(0, 300, 0));
         }
     }
 
     #[test]
-    fn equal_timestamps_come_once_from_the_first_member() {
-        let (a, b) = (scraped(0, 200, 0), scraped(0, 200, 0));
-        let b: Vec<_> = b.into_iter().map(|(t_ms, value)| (t_ms, value + 0.5)).collect();
-        assert_eq!(samples(&merge(&[chunks(a.clone()), chunks(b.clone())]).0), a);
-        assert_eq!(samples(&merge(&[chunks(b.clone()), chunks(a)]).0), b);
+    fn a_hole_is_filled_from_another_member() {
+        let whole = chunks(scraped(0, 1_200, 200));
+        let holed = [chunks(scraped(0, 200, 0)), chunks(scraped(800, 1_200, 0))].concat();
+        for members in [[whole.clone(), holed.clone()], [holed, whole]] {
+            let filled = [scraped(0, 200, 0), scraped(200, 1_200, 200)].concat();
+            assert_eq!(samples(&merge(&members).0), filled);
+        }
     }
 
     #[test]
@@ -384,7 +315,7 @@ mod tests {
         let good = chunks(scraped(0, 240, 0));
         let mut broken = chunks(scraped(0, 240, 100));
         broken[0].data = broken[0].data.slice(..10);
-        let mut merge = ChunkMerge::new(2);
+        let mut merge = ChunkMerge::new(2, false);
         merge.supply(0, broken.clone()).unwrap();
         merge.supply(1, good.clone()).unwrap();
         merge.exhaust(1);
@@ -398,7 +329,7 @@ mod tests {
         assert_eq!(samples(&merged), scraped(0, 240, 0));
 
         broken.reverse();
-        let error = ChunkMerge::new(1).supply(0, broken).unwrap_err();
+        let error = ChunkMerge::new(1, false).supply(0, broken).unwrap_err();
         assert!(matches!(error, ChunkError::OutOfOrder { member: 0, .. }), "{error}");
     }
 
@@ -407,7 +338,7 @@ mod tests {
     fn a_chunk_must_hold_what_it_claims() {
         let mut lying = chunks(scraped(0, 100, 0));
         lying[0].max_ms -= 15_000;
-        let mut merge = ChunkMerge::new(2);
+        let mut merge = ChunkMerge::new(2, false);
         merge.supply(0, lying).unwrap();
         merge.supply(1, chunks(scraped(50, 150, 100))).unwrap();
         assert_eq!(merge.poll().unwrap_err().member(), 0);

@@ -10,18 +10,18 @@ use clap::{Args, ValueEnum};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use promha_remote_proto::frame::{ChunkedSeriesView, FrameLimits, FrameReader};
-use promha_remote_proto::histogram::HistogramView;
 use promha_remote_proto::negotiate::{self, NegotiateError};
-use promha_remote_proto::prompb::{Query, ReadRequest, ReadResponse, ResponseType};
-use promha_remote_proto::{DecodeError, EncodeError, snappy};
-use prost::Message;
-use reqwest::{Method, Url};
+use promha_remote_proto::prompb::{Query, ResponseType};
+use promha_remote_proto::read::AnswerDecoder;
+use promha_remote_proto::{DecodeError, Limits, snappy};
+use reqwest::Url;
 
 use self::print::{Printer, Value};
 use super::samples::{Samples, SamplesError};
 use crate::common::causes::causes;
 use crate::common::duration::PromDuration;
 use crate::common::http_client::{HttpClient, HttpClientConfig};
+use crate::common::remote_read::{AskError, ask};
 use crate::common::selector;
 use crate::common::yaml::{self, ConfigError};
 
@@ -104,9 +104,9 @@ pub enum ClientError {
         /// The body.
         text: String,
     },
-    /// The request is too large for the wire.
-    #[error("the query cannot be sent: {0}")]
-    Encode(#[from] EncodeError),
+    /// The question cannot be sent.
+    #[error("{0}")]
+    Ask(#[from] AskError),
     /// The answer is of a type that was not asked for.
     #[error("{0}")]
     Negotiate(#[from] NegotiateError),
@@ -116,9 +116,6 @@ pub enum ClientError {
     /// A chunk has no samples that can be printed.
     #[error("the answer cannot be read: {0}")]
     Samples(#[from] SamplesError),
-    /// A sampled answer is broken.
-    #[error("the answer cannot be read: not a ReadResponse: {0}")]
-    Protobuf(#[from] prost::DecodeError),
     /// Standard output.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
@@ -203,15 +200,7 @@ async fn send(args: &ReadArgs, query: Query) -> Result<reqwest::Response, Client
         Some(Accept::Streamed) => &[ResponseType::StreamedXorChunks],
         Some(Accept::Samples) => &[ResponseType::Samples],
     };
-    let accepted_response_types = types.iter().map(|&kind| kind.into()).collect();
-    let request = ReadRequest { queries: vec![query], accepted_response_types };
-    let mut body = Vec::new();
-    snappy::compress(&request.encode_to_vec(), &mut body)?;
-    let request = client.request(Method::POST, args.url.clone()).await;
-    let mut request = request.map_err(|error| ClientError::Argument(error.to_string()))?.body(body);
-    for (name, value) in negotiate::READ_REQUEST_HEADERS {
-        request = request.header(name, value);
-    }
+    let request = ask(&client, &args.url, query, types).await?;
     let response = request.send().await.map_err(|error| transport(&error))?;
     if !response.status().is_success() {
         let status = response.status().as_u16();
@@ -282,20 +271,17 @@ impl<W: Write> Reader<W> {
             body.extend_from_slice(&piece);
             self.show();
         }
-        let mut raw = Vec::new();
-        let raw = snappy::decompress(&body, SAMPLED_ANSWER_BYTES, &mut raw)?;
-        let response = ReadResponse::decode(raw)?;
-        for series in response.results.iter().flat_map(|result| &result.timeseries) {
-            let labels: Vec<_> =
-                series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
-            let floats = series.samples.iter().map(|sample| (sample.timestamp, Value::Float(sample.value)));
-            let histograms = series
-                .histograms
-                .iter()
-                .map(|message| (message.timestamp, HistogramView::with_message(message, Value::histogram)));
+        let mut limits = Limits::default();
+        limits.max_message_bytes = SAMPLED_ANSWER_BYTES;
+        limits.max_samples = usize::MAX;
+        let (mut raw, mut decoder) = (Vec::new(), AnswerDecoder::new(limits));
+        let answer = decoder.decode(snappy::decompress(&body, SAMPLED_ANSWER_BYTES, &mut raw)?)?;
+        for series in answer.results().flat_map(|result| result.series()) {
+            let floats = series.samples().iter().map(|&(t_ms, value)| (t_ms, Value::Float(value)));
+            let histograms = series.histograms().map(|view| (view.t_ms, Value::histogram(&view)));
             let mut samples: Vec<_> = floats.chain(histograms).collect();
             samples.sort_by_key(|(t_ms, _)| *t_ms);
-            self.print(&labels, samples)?;
+            self.print(series.labels(), samples)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use promha_merge::labels::Labels;
 use promha_merge::{Merge, OutOfOrder, Step};
 use promha_remote_proto::prompb::Query;
 
-use super::chunks::{self, ChunkError, ChunkMerge};
+use super::chunks::{self, ChunkError, ChunkMerge, is_counter};
 use super::error::{Failure, ReadError};
 use super::metrics::Metrics;
 use super::series::{Chunk, Part};
@@ -153,12 +153,11 @@ impl Fanout {
 
     /// Merges the series that stands at the head of `group`.
     async fn merge_series(&mut self, group: &[usize], sink: &mut impl Sink) -> Result<(), ReadError> {
-        let mut labels = Labels::default();
-        let mut merge = ChunkMerge::new(group.len());
-        for (member, &source) in group.iter().enumerate() {
-            let Some(part) = self.sources[source].head.take() else { continue };
-            labels = part.labels;
-            if let Err(error) = merge.supply(member, part.chunks) {
+        let heads: Vec<_> = group.iter().filter_map(|&source| self.sources[source].head.take()).collect();
+        let Some(labels) = heads.first().map(|head| head.labels.clone()) else { return Ok(()) };
+        let mut merge = ChunkMerge::new(heads.len(), is_counter(&labels));
+        for (member, head) in heads.into_iter().enumerate() {
+            if let Err(error) = merge.supply(member, head.chunks) {
                 self.drop_member(&mut merge, group, &labels, error, sink)?;
             }
         }

@@ -104,7 +104,7 @@ impl Metrics {
         registry.register("queries", "Queries by the type of the answer", metrics.queries.clone());
         registry.register(
             "chunks",
-            "Chunks of upstreams: passed on as bytes, collapsed into an identical one, or decoded to be merged",
+            "Chunks of upstreams: passed on as bytes, or decoded to be merged",
             metrics.chunks.clone(),
         );
         registry.register("series", "Series that were sent", metrics.series.clone());
@@ -157,9 +157,7 @@ impl Metrics {
     /// Adds what became of a series' chunks.
     pub fn merged(&self, counts: ChunkCounts) {
         self.series.inc();
-        for (handling, count) in
-            [("passed", counts.passed), ("collapsed", counts.collapsed), ("decoded", counts.decoded)]
-        {
+        for (handling, count) in [("passed", counts.passed), ("decoded", counts.decoded)] {
             self.chunks.get_or_create(&HandlingLabel { handling }).inc_by(count);
         }
     }

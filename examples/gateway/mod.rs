@@ -8,6 +8,7 @@
 //! | [`labels`] | label sets, what relabelling does to them, and the order they leave in |
 //! | [`merged`] | all answers as one stream of series |
 //! | [`chunks`] | one series' chunks from several answers as one sequence |
+//! | [`mod@column`] | one source's decoded samples, as a policy looks at them |
 //! | [`samples`] | samples out of chunks, and chunks out of samples |
 //! | [`answer`] | the two shapes in which series leave |
 //! | [`read`] | `POST /api/v1/read` |
@@ -19,6 +20,7 @@
 pub mod answer;
 pub mod chunks;
 pub mod client;
+pub mod column;
 pub mod config;
 pub mod embedded;
 pub mod error;

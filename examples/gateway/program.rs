@@ -25,7 +25,7 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:9099";
 
 /// One address that reads Prometheus replicas as one: each series once, each sample once.
 #[derive(Debug, Parser)]
-#[command(name = "gateway", display_name = "gateway,", version = flags::version(), args_conflicts_with_subcommands = true)]
+#[command(name = "gateway", display_name = "gateway,", version = flags::version(), args_conflicts_with_subcommands = true, mut_arg("listen_addresses", |address| address.default_value(DEFAULT_ADDRESS)))]
 pub struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
@@ -50,13 +50,13 @@ struct ServeArgs {
     /// The configuration; without it the gateway runs on two samplers of its own metrics.
     #[arg(id = "config.file", long = "config.file", value_name = "FILE")]
     config_file: Option<PathBuf>,
-    /// Reads at a time; further ones wait. 0 is no limit.
-    #[arg(long = "storage.remote.read-concurrent-limit", value_name = "READS", default_value = "10")]
-    concurrent_reads: u32,
-    /// Most samples of a sampled answer. 0 is no limit; streamed answers never have one.
-    #[arg(long = "storage.remote.read-sample-limit", value_name = "SAMPLES", default_value = "50000000")]
+    /// Reads at a time; further ones wait. 0 means no limit.
+    #[arg(long = "storage.remote.read-concurrent-limit", value_name = "READS", default_value = "10", value_parser = limit)]
+    concurrent_reads: usize,
+    /// Most samples of a sampled answer; streamed answers have no limit. 0 means no limit.
+    #[arg(long = "storage.remote.read-sample-limit", value_name = "SAMPLES", default_value = "5e7", value_parser = limit)]
     samples: usize,
-    /// How long a client may take nothing of its answer. 0 is no limit.
+    /// How long a client may take nothing of its answer. 0 means no limit.
     #[arg(long = "storage.remote.client-stall-timeout", value_name = "DURATION", default_value = "2m")]
     client_stall: PromDuration,
     #[command(flatten)]
@@ -144,13 +144,9 @@ fn start_samplers(
 
 impl ServeArgs {
     fn limits(&self) -> Limits {
-        // As in Prometheus, 0 is no limit.
         Limits {
-            samples: if self.samples == 0 { usize::MAX } else { self.samples },
-            concurrent_reads: match self.concurrent_reads {
-                0 => Semaphore::MAX_PERMITS,
-                reads => reads as usize,
-            },
+            samples: self.samples,
+            concurrent_reads: self.concurrent_reads.min(Semaphore::MAX_PERMITS),
             client_stall: if self.client_stall.is_zero() {
                 Duration::MAX
             } else {
@@ -158,6 +154,16 @@ impl ServeArgs {
             },
             ..Limits::default()
         }
+    }
+}
+
+/// A number as Prometheus' flags take it: `5e7` is one too, and 0 stands for no limit.
+fn limit(text: &str) -> Result<usize, String> {
+    let number = text.parse::<f64>().ok().filter(|number| *number >= 0.0 && number.fract() == 0.0);
+    match number {
+        None => Err("expected a whole number, as 50000000 or 5e7, or 0 for no limit".to_owned()),
+        Some(0.0) => Ok(usize::MAX),
+        Some(number) => Ok(number as usize),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use promha_remote_proto::negotiate;
-use promha_remote_proto::prompb::{Query, ReadRequest, ReadResponse, ResponseType};
+use promha_remote_proto::prompb::{ReadRequest, ResponseType};
 use promha_remote_proto::snappy;
 use prost::Message;
 
@@ -121,22 +121,16 @@ async fn sampled(
     topology: &Topology,
     request: &ReadRequest,
 ) -> Result<Response, ReadError> {
-    let limit = gateway.limits.samples;
-    let mut left = limit;
-    let mut response = ReadResponse::default();
+    let mut sink = Sampled::new(gateway.limits.samples);
     let mut fanouts = Vec::with_capacity(request.queries.len());
     for query in &request.queries {
-        let &Query { start_timestamp_ms, end_timestamp_ms, .. } = query;
         let mut fanout = Fanout::begin(topology, query, &gateway.metrics).await?;
-        let mut sink = Sampled::new(start_timestamp_ms, end_timestamp_ms, left, limit);
+        sink.begin(query.start_timestamp_ms, query.end_timestamp_ms);
         fanout.merge_into(&mut sink).await?;
-        let (result, remaining) = sink.finish();
-        left = remaining;
-        response.results.push(result);
         fanouts.push(fanout);
     }
     let mut body = Vec::new();
-    snappy::compress(&response.encode_to_vec(), &mut body)?;
+    snappy::compress(sink.finish(), &mut body)?;
     Ok((answer_headers(ResponseType::Samples, &fanouts), body).into_response())
 }
 

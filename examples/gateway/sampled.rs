@@ -1,11 +1,10 @@
 //! Answers that are held whole: sampled ones, which nobody promises to be sorted, and streams that are not.
 
-use promha_remote_proto::histogram::HistogramView;
-use promha_remote_proto::prompb::{ReadResponse, TimeSeries};
-use promha_remote_proto::snappy;
-use prost::Message;
+use promha_remote_proto::read::AnswerDecoder;
+use promha_remote_proto::series::SeriesView;
+use promha_remote_proto::{Limits, snappy};
 
-use super::chunks::{ChunkMerge, Step};
+use super::chunks::{ChunkMerge, Step, is_counter};
 use super::samples::ChunkCutter;
 use super::series::{Chunk, Part};
 use super::upstream::{GroupQuery, UpstreamError};
@@ -13,36 +12,35 @@ use super::upstream::{GroupQuery, UpstreamError};
 /// Reads a sampled answer, each series encoded as chunks: a tenth of the memory, and one shape for all that follows.
 ///
 /// # Errors
-/// [`UpstreamError::Decode`] if the body is broken or claims to be larger than `limit`.
+/// [`UpstreamError::Decode`] if the body is broken or larger than `limit` bytes once decompressed.
 pub fn decode(body: &[u8], limit: usize, asked: &GroupQuery) -> Result<Vec<Part>, UpstreamError> {
-    let mut raw = Vec::new();
-    let raw = snappy::decompress(body, limit, &mut raw)?;
-    let response = ReadResponse::decode(raw)?;
-    let mut parts = Vec::new();
-    for series in response.results.into_iter().flat_map(|result| result.timeseries) {
-        let mut pairs: Vec<_> =
-            series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
+    let mut limits = Limits::default();
+    limits.max_message_bytes = limit;
+    let (mut raw, mut decoder) = (Vec::new(), AnswerDecoder::new(limits));
+    let answer = decoder.decode(snappy::decompress(body, limit, &mut raw)?)?;
+    let (mut parts, mut pairs) = (Vec::new(), Vec::new());
+    for series in answer.results().flat_map(|result| result.series()) {
+        pairs.clear();
+        pairs.extend_from_slice(series.labels());
         pairs.sort_unstable();
-        if asked.replica_matchers.as_ref().is_some_and(|matchers| !matchers.matches(&pairs)) {
-            continue;
+        if asked.replica_matchers.as_ref().is_none_or(|matchers| matchers.matches(&pairs)) {
+            parts.push(Part { labels: asked.relabel.apply(&pairs), chunks: encode(&series)? });
         }
-        parts.push(Part { labels: asked.relabel.apply(&pairs), chunks: encode(&series)? });
     }
     Ok(parts)
 }
 
 /// Floats and histograms of a series, which a message lists apart, as chunks in the order of time.
-fn encode(series: &TimeSeries) -> Result<Vec<Chunk>, UpstreamError> {
+fn encode(series: &SeriesView<'_>) -> Result<Vec<Chunk>, UpstreamError> {
     let (mut cutter, mut chunks) = (ChunkCutter::default(), Vec::new());
-    let mut floats = series.samples.iter().peekable();
-    for message in &series.histograms {
-        while let Some(sample) = floats.next_if(|sample| sample.timestamp < message.timestamp) {
-            cutter.push_float(sample.timestamp, sample.value, &mut chunks);
+    let mut floats = series.samples().iter().copied().peekable();
+    for view in series.histograms() {
+        while let Some((t_ms, value)) = floats.next_if(|(t_ms, _)| *t_ms < view.t_ms) {
+            cutter.push_float(t_ms, value, &mut chunks);
         }
-        HistogramView::with_message(message, |view| cutter.push_histogram(view, &mut chunks))
-            .map_err(UpstreamError::Histogram)?;
+        cutter.push_histogram(&view, &mut chunks).map_err(UpstreamError::Histogram)?;
     }
-    floats.for_each(|sample| cutter.push_float(sample.timestamp, sample.value, &mut chunks));
+    floats.for_each(|(t_ms, value)| cutter.push_float(t_ms, value, &mut chunks));
     cutter.cut(&mut chunks);
     Ok(chunks)
 }
@@ -85,7 +83,7 @@ fn join(mut members: Vec<Part>) -> Result<Part, UpstreamError> {
     members.push(last);
     let labels = members[0].labels.clone();
     let broken = |source| UpstreamError::Chunks { labels: labels.clone(), source };
-    let mut merge = ChunkMerge::new(members.len());
+    let mut merge = ChunkMerge::new(members.len(), is_counter(&labels));
     for (index, member) in members.into_iter().enumerate() {
         merge.supply(index, member.chunks).map_err(broken)?;
         merge.exhaust(index);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView};
-use promha_remote_proto::histogram::{self, HistogramEncoder, HistogramView, Histograms, Number};
+use promha_remote_proto::histogram::{self, HistogramEncoder, HistogramView, Histograms, Number, ResetHint};
 use promha_remote_proto::xor::{self, XorEncoder};
 use promha_remote_proto::{DecodeError, EncodeError};
 
@@ -84,6 +84,30 @@ impl Samples {
         }
     }
 
+    /// Whether the samples are histograms: all or none.
+    pub fn are_histograms(&self) -> bool {
+        self.kind != Kind::Floats
+    }
+
+    /// Sample number `index`, if it is a histogram.
+    pub fn histogram(&self, index: usize) -> Option<HistogramView<'_>> {
+        match self.kind {
+            Kind::Floats => None,
+            Kind::Histograms => Some(self.histograms.view(index)),
+            Kind::FloatHistograms => Some(self.float_histograms.view(index)),
+        }
+    }
+
+    /// What a counter may not go back in: a float's value, a histogram's count. A stale marker is one for both.
+    pub fn levels(&self) -> impl Iterator<Item = f64> {
+        let counts = self.histograms.counts().iter().map(|&count| count as f64);
+        let counts = counts.zip(self.histograms.sums());
+        let float_counts = self.float_histograms.counts().iter().copied().zip(self.float_histograms.sums());
+        let levels =
+            counts.chain(float_counts).map(|(count, &sum)| if xor::is_stale_nan(sum) { sum } else { count });
+        self.values.iter().copied().chain(levels)
+    }
+
     /// The samples that are floats: all or none.
     pub fn floats(&self) -> impl Iterator<Item = (i64, f64)> {
         self.timestamps_ms.iter().copied().zip(self.values.iter().copied())
@@ -140,9 +164,20 @@ impl ChunkCutter {
         Ok(())
     }
 
-    /// Adds a range of samples; the chunks that they end or fill go to `chunks`.
-    pub fn push(&mut self, samples: &Samples, mut range: Range<usize>, chunks: &mut impl Extend<Chunk>) {
+    /// Adds a range of samples; the chunks that they end or fill go to `chunks`. Unless it `continues` what was added
+    /// before, histograms begin a chunk that claims nothing about a counter reset.
+    pub fn push(
+        &mut self,
+        samples: &Samples,
+        mut range: Range<usize>,
+        continues: bool,
+        chunks: &mut impl Extend<Chunk>,
+    ) {
         self.turn_to(samples.kind, chunks);
+        let mut forget_hint = !continues && samples.are_histograms();
+        if forget_hint {
+            self.cut(chunks);
+        }
         while !range.is_empty() {
             let room = range.start..range.end.min(range.start + SAMPLES_PER_CHUNK - self.len());
             let taken = match samples.kind {
@@ -153,6 +188,10 @@ impl ChunkCutter {
                 Kind::Histograms => self.histograms.push_from(&samples.histograms, room),
                 Kind::FloatHistograms => self.float_histograms.push_from(&samples.float_histograms, room),
             };
+            if std::mem::take(&mut forget_hint) {
+                self.histograms.set_reset_hint(ResetHint::Unknown);
+                self.float_histograms.set_reset_hint(ResetHint::Unknown);
+            }
             if let times_ms @ [first_ms, ..] = &samples.timestamps_ms()[range.start..range.start + taken] {
                 self.grow(*first_ms, times_ms[taken - 1], chunks);
             }
@@ -228,7 +267,7 @@ fn encode<N: Number>(encoder: &mut HistogramEncoder, histograms: &mut Histograms
 #[cfg(test)]
 mod tests {
     use super::*;
-    use promha_remote_proto::histogram::{Count, ResetHint, Span};
+    use promha_remote_proto::histogram::{Count, Span};
 
     fn histogram(t_ms: i64, observations: u64, float: bool) -> HistogramView<'static> {
         let count = if float { Count::Float(observations as f64) } else { Count::Int(observations) };
@@ -308,9 +347,9 @@ mod tests {
         let mut samples = Samples::default();
         samples.decode(whole[0].view()).unwrap();
         let again = cut(|cutter, chunks| {
-            cutter.push(&samples, 0..0, chunks);
-            cutter.push(&samples, 0..60, chunks);
-            cutter.push(&samples, 60..100, chunks);
+            cutter.push(&samples, 0..0, true, chunks);
+            cutter.push(&samples, 0..60, true, chunks);
+            cutter.push(&samples, 60..100, true, chunks);
         });
         assert_eq!(again, whole);
 
@@ -318,8 +357,8 @@ mod tests {
         samples.decode(floats[0].view()).unwrap();
         assert_eq!(samples.histograms().count(), 0, "nothing is left of what was there before");
         let twice = cut(|cutter, chunks| {
-            cutter.push(&samples, 0..100, chunks);
-            cutter.push(&samples, 0..100, chunks);
+            cutter.push(&samples, 0..100, true, chunks);
+            cutter.push(&samples, 0..100, true, chunks);
         });
         assert_eq!(described(&twice).iter().map(|(.., count)| *count).collect::<Vec<_>>(), [120, 80]);
     }

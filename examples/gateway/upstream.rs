@@ -9,11 +9,10 @@ use futures::stream::BoxStream;
 use promha_merge::labels::Labels;
 use promha_remote_proto::frame::{FrameLimits, FrameReader};
 use promha_remote_proto::negotiate::{self, NegotiateError};
-use promha_remote_proto::prompb::{Query, ReadRequest, ResponseType};
-use promha_remote_proto::{DecodeError, EncodeError, snappy};
-use prost::Message;
+use promha_remote_proto::prompb::{Query, ResponseType};
+use promha_remote_proto::{DecodeError, EncodeError};
+use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, Url};
 
 use super::chunks::ChunkError;
 use super::embedded::Sampler;
@@ -23,6 +22,7 @@ use super::sampled;
 use super::series::Part;
 use crate::common::causes::causes;
 use crate::common::http_client::HttpClient;
+use crate::common::remote_read::{AskError, ask};
 use crate::common::selector::CompiledMatchers;
 
 /// Most bytes of an upstream's error text that are handed on.
@@ -95,18 +95,15 @@ pub enum UpstreamError {
         /// The beginning of the body.
         text: String,
     },
-    /// The query is too large for the wire.
-    #[error("the query cannot be sent: {0}")]
-    Encode(#[from] EncodeError),
+    /// The question cannot be sent.
+    #[error("{0}")]
+    Ask(#[from] AskError),
     /// The answer is of a type that was not asked for.
     #[error("{0}")]
     Negotiate(#[from] NegotiateError),
     /// The answer is not what it says it is.
     #[error("{0}")]
     Decode(#[from] DecodeError),
-    /// A sampled answer is not the message it should be.
-    #[error("not a ReadResponse: {0}")]
-    Protobuf(#[from] prost::DecodeError),
     /// A sampled answer has a histogram whose parts do not fit together.
     #[error("a histogram is broken: {0}")]
     Histogram(EncodeError),
@@ -207,20 +204,8 @@ impl Upstream {
         client: &HttpClient,
         query: &Query,
     ) -> Result<(ResponseType, BoxStream<'static, Result<Bytes, UpstreamError>>), UpstreamError> {
-        let request = ReadRequest {
-            queries: vec![query.clone()],
-            accepted_response_types: vec![
-                ResponseType::StreamedXorChunks.into(),
-                ResponseType::Samples.into(),
-            ],
-        };
-        let mut body = Vec::new();
-        snappy::compress(&request.encode_to_vec(), &mut body)?;
-        let request = client.request(Method::POST, url.clone()).await;
-        let mut request = request.map_err(|error| UpstreamError::Transport(error.to_string()))?.body(body);
-        for (name, value) in negotiate::READ_REQUEST_HEADERS {
-            request = request.header(name, value);
-        }
+        let types = [ResponseType::StreamedXorChunks, ResponseType::Samples];
+        let request = ask(client, url, query.clone(), &types).await?;
         let response = self.within("answer", request.send()).await?.map_err(|error| transport(&error))?;
         let status = response.status();
         if !status.is_success() {

@@ -1,10 +1,16 @@
 //! The `chain` policy: the union of all samples by time, each timestamp once.
 
+mod floats;
+
 use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::order::OutOfOrder;
+use crate::resolve::{Resolve, Resolved, Run};
+use crate::samples::Samples;
 use crate::tree::LoserTree;
+use crate::window::{Window, gallop};
+pub use floats::chain;
 
 /// Merges the samples of one series from several sources by time, as an index machine over timestamp columns
 /// of the caller.
@@ -25,9 +31,10 @@ use crate::tree::LoserTree;
 ///   error. Each column is read once to verify that.
 ///
 /// # Cost
-/// Runs are found by galloping, `O(log n)` for a run of `n` samples. Each run and each skipped repetition
-/// costs at most `2 ceil(log2 k)` comparisons for `k` sources. Nothing is allocated when a machine is
-/// [`reset`](Self::reset) to no more sources than it had before.
+/// Runs are found by galloping, `O(log n)` for a run of `n` samples; where several sources have the same
+/// timestamps, these are compared once, and the run is as long as they are equal. Beyond that a run costs at
+/// most `2 ceil(log2 k)` comparisons for each source that takes part in it, of `k` in all. Nothing is
+/// allocated when a machine is [`reset`](Self::reset) to no more sources than it had before.
 ///
 /// ```
 /// use promha_merge::{Chain, ChainStep};
@@ -51,10 +58,12 @@ use crate::tree::LoserTree;
 pub struct Chain {
     sources: Vec<Source>,
     tree: LoserTree,
-    /// What the tree has not seen yet: all sources, then always the winner.
+    /// What the tree has not seen yet: all sources, then always those that had the smallest timestamp.
     changed: Vec<usize>,
     /// The timestamp of the last sample handed out.
     last_ms: Option<i64>,
+    /// Right behind the last sample handed out as a [`Resolved::Run`]: source and index.
+    taken: Option<(usize, usize)>,
 }
 
 /// What a [`Chain`] wants its caller to do.
@@ -76,23 +85,11 @@ pub enum ChainStep {
 
 #[derive(Debug, Clone)]
 struct Source {
-    state: State,
-    /// The last timestamp of the newest column that was looked at: the next column may not begin before it.
-    previous_ms: Option<i64>,
-}
-
-#[derive(Debug, Clone)]
-enum State {
-    Awaited,
-    /// There is a column that has not been looked at.
-    Supplied,
-    /// `column[at]` is the next sample, `head_ms` its timestamp.
-    Reading {
-        at: usize,
-        head_ms: i64,
-        repeats: bool,
-    },
-    Exhausted,
+    window: Window,
+    /// The timestamp at which it is read; none where there is nothing to read.
+    head_ms: Option<i64>,
+    /// A timestamp of the column stands there twice.
+    repeats: bool,
 }
 
 impl Chain {
@@ -106,11 +103,12 @@ impl Chain {
     /// Starts afresh with that many sources, and keeps the memory.
     pub fn reset(&mut self, sources: usize) {
         self.sources.clear();
-        self.sources.resize(sources, Source { state: State::Awaited, previous_ms: None });
+        self.sources.resize(sources, Source { window: Window::new(), head_ms: None, repeats: false });
         self.tree.reset(sources);
         self.changed.clear();
         self.changed.extend(0..sources);
         self.last_ms = None;
+        self.taken = None;
     }
 
     /// Says that an awaited source has a new column, to be read from its start. (An empty one is asked for
@@ -119,18 +117,16 @@ impl Chain {
     /// All sources are awaited at the start, later the one that [`ChainStep::Need`] names. Of a source that
     /// is not awaited, or does not exist, the call changes nothing.
     pub fn supply(&mut self, source: usize) {
-        self.answer(source, State::Supplied);
+        if let Some(Source { window, .. }) = self.sources.get_mut(source) {
+            window.supply();
+        }
     }
 
     /// Says that an awaited source has no more columns. Of a source that is not awaited, or does not exist,
     /// the call changes nothing.
     pub fn exhaust(&mut self, source: usize) {
-        self.answer(source, State::Exhausted);
-    }
-
-    fn answer(&mut self, source: usize, state: State) {
-        if let Some(Source { state: awaited @ State::Awaited, .. }) = self.sources.get_mut(source) {
-            *awaited = state;
+        if let Some(Source { window, .. }) = self.sources.get_mut(source) {
+            window.exhaust();
         }
     }
 
@@ -140,168 +136,155 @@ impl Chain {
     /// # Errors
     /// [`OutOfOrder`] if a source's timestamps decrease, as soon as the column is looked at: nothing of that
     /// column came out. The source is exhausted by that; the others can go on.
-    pub fn poll<'c>(&mut self, columns: impl Fn(usize) -> &'c [i64]) -> Result<ChainStep, OutOfOrder<i64>> {
+    pub fn poll<T: AsRef<[i64]>>(
+        &mut self,
+        columns: impl Fn(usize) -> T,
+    ) -> Result<ChainStep, OutOfOrder<i64>> {
         loop {
             if let Some(source) = self.open_columns(&columns)? {
                 return Ok(ChainStep::Need(source));
             }
             self.tree.play(&self.changed, |a, b| before(&self.sources[a], &self.sources[b]));
-            self.changed.clear();
             let winner = self.tree.winner();
-            let Some(&Source { state: State::Reading { at, head_ms, repeats }, .. }) =
-                self.sources.get(winner)
-            else {
+            let Some(Some(head_ms)) = self.sources.get(winner).map(|source| source.head_ms) else {
+                self.changed.clear();
                 return Ok(ChainStep::Done);
             };
+            let rival = self.rival();
             let column = columns(winner);
-            if self.sources.len() == 1 {
-                self.advance(winner, column, column.len());
-                return Ok(ChainStep::Run { source: winner, range: at..column.len() });
-            }
-            if self.last_ms.is_some_and(|last_ms| head_ms <= last_ms) {
-                self.advance(winner, column, at + 1);
+            let column = column.as_ref();
+            let Source { window: Window { at, .. }, repeats, .. } = self.sources[winner];
+            if self.last_ms.is_some_and(|last_ms| head_ms <= last_ms) && self.sources.len() > 1 {
+                self.advance(1, &columns);
                 continue;
             }
-            let mut end = match self.runner_up() {
-                Some(rival) => gallop(column, at + 1, |&at_ms| (at_ms, winner) < rival),
+            let mut end = match rival {
+                Some(rival) => gallop(column, at + 1, |at_ms| (at_ms, winner) < rival),
                 None => column.len(),
             };
-            if repeats {
-                end = at + column[at..end].windows(2).take_while(|pair| pair[0] < pair[1]).count() + 1;
+            for &source in self.changed.iter().filter(|&&source| source != winner) {
+                let tied = columns(source);
+                end = at + equal_prefix(&column[at..end], &tied.as_ref()[self.sources[source].window.at..]);
+            }
+            if repeats && self.sources.len() > 1 {
+                end = at + 1 + column[at..end].windows(2).take_while(|pair| pair[0] < pair[1]).count();
             }
             self.last_ms = Some(column[end - 1]);
-            self.advance(winner, column, end);
+            if self.changed.len() == 1 {
+                self.sources[winner].advance_to(end, column);
+            } else {
+                self.advance(end - at, &columns);
+            }
             return Ok(ChainStep::Run { source: winner, range: at..end });
         }
     }
 
     /// Looks at the columns that came since the last time. The first source that still owes one is the
     /// answer.
-    fn open_columns<'c>(
+    fn open_columns<T: AsRef<[i64]>>(
         &mut self,
-        columns: impl Fn(usize) -> &'c [i64],
+        columns: &impl Fn(usize) -> T,
     ) -> Result<Option<usize>, OutOfOrder<i64>> {
         for &source in &self.changed {
-            let slot = &mut self.sources[source];
-            if let State::Supplied = slot.state {
-                slot.open(columns(source)).map_err(|(previous, next)| OutOfOrder {
-                    source,
-                    previous,
-                    next,
-                })?;
+            let Source { window, head_ms, repeats } = &mut self.sources[source];
+            if window.is_supplied() {
+                let column = columns(source);
+                let column = column.as_ref();
+                let is_strict = column.is_sorted_by(|a, b| a < b);
+                window.open(source, column, is_strict)?;
+                *repeats = !is_strict;
+                *head_ms = column.first().copied();
+                if self.taken.is_some_and(|taken| taken.0 == source) {
+                    self.taken = Some((source, 0));
+                }
             }
         }
-        Ok(self.changed.iter().copied().find(|&source| matches!(self.sources[source].state, State::Awaited)))
-    }
-
-    /// The samples of the winner before `to` are done with.
-    fn advance(&mut self, winner: usize, column: &[i64], to: usize) {
-        let slot = &mut self.sources[winner];
-        if let State::Reading { at, head_ms, .. } = &mut slot.state {
-            match column.get(to) {
-                Some(&next_ms) => (*at, *head_ms) = (to, next_ms),
-                None => slot.state = State::Awaited,
-            }
+        let owes = |&&source: &&usize| {
+            let window = &self.sources[source].window;
+            !window.has_unread() && !window.is_exhausted()
+        };
+        let owing = self.changed.iter().find(owes).copied();
+        if let Some(source) = owing {
+            let window = &mut self.sources[source].window;
+            window.ask(window.len);
         }
-        self.changed.push(winner);
+        Ok(owing)
     }
 
-    /// The next sample that any source but the winner has to offer: its timestamp and its source.
-    fn runner_up(&self) -> Option<(i64, usize)> {
-        self.tree
-            .beaten_by_winner()
-            .filter_map(|source| Some((self.sources[source].head_ms()?, source)))
-            .min()
+    /// Notes the sources whose next timestamp is the winner's as those that will have changed, and finds the
+    /// next one of all others: the timestamp and its source.
+    fn rival(&mut self) -> Option<(i64, usize)> {
+        let Self { sources, tree, changed, .. } = self;
+        let mut rival = None;
+        tree.tied_with_winner(changed, |source| {
+            let next = sources[source].head_ms.map(|head_ms| (head_ms, source));
+            rival = [rival, next].into_iter().flatten().min();
+        });
+        rival
+    }
+
+    /// So many samples of each source that had the smallest timestamp are done with.
+    fn advance<T: AsRef<[i64]>>(&mut self, samples: usize, columns: &impl Fn(usize) -> T) {
+        for &source in &self.changed {
+            let state = &mut self.sources[source];
+            state.advance_to(state.window.at + samples, columns(source).as_ref());
+        }
     }
 }
 
 impl Source {
-    /// Begins to read a column. The timestamps that are in the wrong order, if two are.
-    fn open(&mut self, column: &[i64]) -> Result<(), (i64, i64)> {
-        let (Some(&first_ms), Some(&last_ms)) = (column.first(), column.last()) else {
-            self.state = State::Awaited;
-            return Ok(());
-        };
-        let strict = column.is_sorted_by(|a, b| a < b);
-        let seam = self.previous_ms.map(|previous_ms| (previous_ms, first_ms));
-        let inside = column.windows(2).map(|pair| (pair[0], pair[1])).filter(|_| !strict);
-        if let Some(disorder) =
-            seam.into_iter().chain(inside).find(|(previous_ms, next_ms)| next_ms < previous_ms)
-        {
-            self.state = State::Exhausted;
-            return Err(disorder);
-        }
-        self.previous_ms = Some(last_ms);
-        self.state = State::Reading { at: 0, head_ms: first_ms, repeats: !strict };
-        Ok(())
-    }
-
-    fn head_ms(&self) -> Option<i64> {
-        match self.state {
-            State::Reading { head_ms, .. } => Some(head_ms),
-            _ => None,
-        }
+    fn advance_to(&mut self, at: usize, column: &[i64]) {
+        self.window.at = at;
+        self.head_ms = column.get(at).copied();
     }
 }
 
 /// By time; sources that have nothing come last. Ties are left to the tree, which prefers the lower index.
 fn before(a: &Source, b: &Source) -> Ordering {
-    match (a.head_ms(), b.head_ms()) {
+    match (a.head_ms, b.head_ms) {
         (Some(a_ms), Some(b_ms)) => a_ms.cmp(&b_ms),
         (a_ms, b_ms) => b_ms.is_some().cmp(&a_ms.is_some()),
     }
 }
 
-/// Where the timestamps from `start` on stop to be `inside`: steps of doubling length, then a binary search,
-/// so that the cost is logarithmic in the distance and not in what is left of the column.
-fn gallop(column: &[i64], start: usize, inside: impl Fn(&i64) -> bool) -> usize {
-    let rest = &column[start..];
-    let mut reach = 1;
-    while rest.get(reach - 1).is_some_and(&inside) {
-        reach *= 2;
-    }
-    let (known, unknown) = (reach / 2, reach - 1);
-    start + known + rest[known..unknown.min(rest.len())].partition_point(&inside)
+/// How many timestamps are the same from the start. Whole blocks are compared first: columns of the same
+/// times are mostly the same to their ends.
+fn equal_prefix(a: &[i64], b: &[i64]) -> usize {
+    const BLOCK: usize = 16;
+    let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK)).take_while(|(a, b)| a == b).count() * BLOCK;
+    blocks + a[blocks..].iter().zip(&b[blocks..]).take_while(|(a, b)| a == b).count()
 }
 
-/// Appends the union of the samples of several sources to `at_ms` and `values`: a [`Chain`] for what lies in
-/// memory.
-///
-/// A source is its timestamps in milliseconds and as many values. Values are moved by their bits, stale
-/// markers included.
-///
-/// # Errors
-/// [`OutOfOrder`] if the timestamps of a source decrease. Nothing has been appended then.
-///
-/// # Panics
-/// If a source has not as many values as timestamps.
-///
-/// ```
-/// let (mut at_ms, mut values) = (Vec::new(), Vec::new());
-/// promha_merge::chain(&[(&[10, 20], &[1.0, 2.0]), (&[20, 30], &[7.0, 3.0])], &mut at_ms, &mut values)?;
-/// assert_eq!((at_ms, values), (vec![10, 20, 30], vec![1.0, 2.0, 3.0]));
-/// # Ok::<(), promha_merge::OutOfOrder<i64>>(())
-/// ```
-pub fn chain(
-    sources: &[(&[i64], &[f64])],
-    at_ms: &mut Vec<i64>,
-    values: &mut Vec<f64>,
-) -> Result<(), OutOfOrder<i64>> {
-    let mut chain = Chain::new(sources.len());
-    for (source, (times, values)) in sources.iter().enumerate() {
-        assert_eq!(times.len(), values.len(), "source {source} must have as many values as timestamps");
-        if !times.is_empty() {
-            chain.supply(source);
-        }
+/// No sample is wanted again: a run ends where the column does.
+impl Resolve for Chain {
+    fn reset(&mut self, sources: usize) {
+        self.reset(sources);
     }
-    loop {
-        match chain.poll(|source| sources[source].0)? {
-            ChainStep::Need(source) => chain.exhaust(source),
-            ChainStep::Run { source, range } => {
-                at_ms.extend_from_slice(&sources[source].0[range.clone()]);
-                values.extend_from_slice(&sources[source].1[range]);
+
+    fn supply(&mut self, source: usize) {
+        self.supply(source);
+    }
+
+    fn exhaust(&mut self, source: usize) {
+        self.exhaust(source);
+    }
+
+    fn poll<S: Samples>(&mut self, columns: impl Fn(usize) -> S) -> Result<Resolved, OutOfOrder<i64>> {
+        struct Times<S>(S);
+        impl<S: Samples> AsRef<[i64]> for Times<S> {
+            fn as_ref(&self) -> &[i64] {
+                self.0.at_ms()
             }
-            ChainStep::Done => return Ok(()),
         }
+        let step = self.poll(|source| Times(columns(source)))?;
+        Ok(match step {
+            ChainStep::Need(source) => Resolved::Need { source, keep_from: self.sources[source].window.len },
+            ChainStep::Run { source, range } => {
+                let continues = self.taken == Some((source, range.start));
+                self.taken = Some((source, range.end));
+                Resolved::Run(Run { source, range, continues, lift: 0.0 })
+            }
+            ChainStep::Done => Resolved::Done,
+        })
     }
 }

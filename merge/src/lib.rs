@@ -40,15 +40,26 @@
 //! ```
 
 mod chain;
+mod interval;
 mod iterate;
 pub mod labels;
 mod machine;
 mod order;
+mod penalty;
+mod resolve;
+mod samples;
 mod series;
+pub mod stitch;
 mod tree;
+mod window;
 
 pub use chain::{Chain, ChainStep, chain};
+pub use interval::Interval;
 pub use iterate::{MergeBy, Merged, merge_by};
 pub use machine::{Merge, Step};
 pub use order::OutOfOrder;
+pub use penalty::Penalty;
+pub use resolve::{Resolve, Resolved, Run, resolve};
+pub use samples::{Floats, STALE_BITS, Samples, is_stale};
 pub use series::{MergeSeries, Series, merge_series};
+pub use stitch::{Hints, Stitch};

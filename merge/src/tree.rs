@@ -94,31 +94,27 @@ impl LoserTree {
         self.winner = rising;
     }
 
-    /// Replaces `group` by the winner and every source that equals it, ascending. No key is compared: the
-    /// duels have noted ties.
-    pub(crate) fn tied_with_winner(&self, group: &mut Vec<usize>) {
+    /// Replaces `group` by the winner and every source that equals it, ascending, and names to `beaten` those
+    /// that lost against a member of it without being equal: the best of them is the best of all that are not
+    /// in the group. No key is compared: the duels have noted ties.
+    pub(crate) fn tied_with_winner(&self, group: &mut Vec<usize>, mut beaten: impl FnMut(usize)) {
         group.clear();
-        self.collect_tied(self.winner, 0, group);
+        self.collect(self.winner, 0, group, &mut beaten);
         group.sort_unstable();
     }
 
     /// Below the node `ceiling`, every duel on the way up from `source` was won by `source`.
-    fn collect_tied(&self, source: usize, ceiling: usize, group: &mut Vec<usize>) {
+    fn collect(&self, source: usize, ceiling: usize, group: &mut Vec<usize>, beaten: &mut impl FnMut(usize)) {
         group.push(source);
         let mut at = (self.sources + source) / 2;
         while at > ceiling {
-            if self.nodes[at].tied {
-                self.collect_tied(self.nodes[at].loser, at, group);
+            let node = self.nodes[at];
+            if node.tied {
+                self.collect(node.loser, at, group, beaten);
+            } else {
+                beaten(node.loser);
             }
             at /= 2;
         }
-    }
-
-    /// The sources that lost directly against the winner, at most `ceil(log2 k)`: the best of them is second
-    /// best of all.
-    pub(crate) fn beaten_by_winner(&self) -> impl Iterator<Item = usize> {
-        let parent = |at: usize| (at > 1).then_some(at / 2);
-        std::iter::successors(parent(self.sources + self.winner), move |&at| parent(at))
-            .map(|at| self.nodes[at].loser)
     }
 }

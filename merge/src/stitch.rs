@@ -1,0 +1,642 @@
+//! `stitch`, the policy to use unless you need another one's results: follow one replica, and sew in another
+//! one only where the followed one has a hole.
+//!
+//! # The policy
+//!
+//! The output **follows** one replica at a time: its samples come out as they are, and what the others have
+//! at the same time is passed over. No interleaving, no doubled density. The first to be followed is the one
+//! that begins first. When the followed replica has a *hole* that another one has samples in, the output
+//! switches to that one and stays there until that one has a hole; it does not switch back for its own sake,
+//! because every switch is a seam between two clocks.
+//!
+//! - **Hole.** A step from the last live sample to the next one of the followed replica that is 1.5
+//!   *intervals* long or longer; also the end of the replica, if another one goes on for seven eighths of an
+//!   interval or longer: the replica's own next sample is missing then.
+//! - **Filler.** A sample of another replica in the hole that is at least half an interval away from both
+//!   ends of it: closer ones would double the density. Of several replicas the one whose filler is earliest
+//!   is followed from there on.
+//! - **Interval.** What the steps of a replica are like: learned from its next 8 steps when it is first needed
+//!   (or given), and learned anew at every step that is shorter than 0.75 or longer than 1.5 intervals. A
+//!   known interval is only replaced when all 8 steps ahead agree on another one, so that a change of the
+//!   scrape interval is told from an outage at once. What counts in a hole is the shortest interval of the
+//!   followed replica and those with samples in it; a replica with several samples in an ordinary step of the
+//!   followed one, and an interval to match, makes a hole of that step: the denser replica is followed.
+//! - **Stale markers** are no samples to follow. The marker of a replica is dropped where another one lives on
+//!   (has live samples before and after it, without a gap) or fills the hole before it; else it comes out.
+//!   One comes out of each hole at most, unless the followed replica itself wrote more.
+//! - **Counters** never step back because of a switch. A filler below the last value that came out, less than
+//!   1.5 intervals after it, may be older than it looks (no clock is exact), so it is passed over, unless its
+//!   own replica shows that drop right here, from the level that the output is at, and the output has not just
+//!   had it. Later than that it is a reset, whatever the clocks. Likewise passed over is a filler whose replica
+//!   is about to show a drop to the level that the output is at.
+//! - **Equal times.** Replicas that give the very same samples are followed together, whatever their order.
+//!   Where they part, or where two could follow, the earlier sample decides; at the same time a live one
+//!   rather than a marker, a histogram rather than a float, a number rather than a NaN, the larger value.
+//!   So the order of the sources never shows in the output.
+//! - **One replica** alone comes out as it is, except that of samples with the same time the first counts.
+//!
+//! Nothing here depends on how the samples are cut into columns.
+//!
+//! Why not the other policies: [`Chain`](crate::Chain) doubles the density, sews two clocks together at every
+//! single sample (each an opportunity for a false counter reset) and loses reset hints;
+//! [`Penalty`](crate::Penalty) leaves holes that another replica could fill, and loses samples at each switch;
+//! [`Interval`](crate::Interval) mixes replicas and lets the marker of one hide the others.
+
+pub(crate) mod pace;
+pub(crate) mod replica;
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use crate::order::OutOfOrder;
+use crate::resolve::{Resolve, Resolved, Run};
+use crate::samples::{Samples, is_stale, prefer};
+use pace::Pace;
+use replica::{Replica, Wait, after};
+
+/// Follows one replica of a series and sews in others where it has holes: see the
+/// [policy](self#the-policy).
+///
+/// # Cost
+/// Every column is read once, by its timestamps, and what comes out once more, for stale markers. Beyond that,
+/// a run costs `O(log n)` for each of the replicas, and a switch a look at 8 samples ahead of each. Nothing is
+/// allocated when a machine is [`reset`](Resolve::reset) to no more sources than it had before. Up to 9
+/// unread samples of a source are wanted again as the beginning of its next column.
+///
+/// ```
+/// use promha_merge::{Resolve, Stitch, resolve};
+///
+/// // Scraped every 10 s; `b` a little later than `a`. `a` missed two scrapes, and then its target was gone
+/// // for it alone.
+/// let stale = f64::from_bits(promha_merge::STALE_BITS);
+/// let a: (&[i64], &[f64]) = (&[0, 10_000, 40_000, 50_000], &[0.0, 1.0, 4.0, stale]);
+/// let b: (&[i64], &[f64]) =
+///     (&[200, 10_200, 20_200, 30_200, 40_200, 50_200], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+/// let (mut at_ms, mut values) = (Vec::new(), Vec::new());
+/// resolve(&mut Stitch::default(), &[a, b], &mut at_ms, &mut values)?;
+/// assert_eq!(at_ms, [0, 10_000, 20_200, 30_200, 40_200, 50_200]);
+/// assert_eq!(values, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+/// # Ok::<(), promha_merge::OutOfOrder<i64>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Stitch {
+    hints: Hints,
+    replicas: Vec<Replica>,
+    /// The replicas that gave the last sample, ascending. Several, as long as they are the same.
+    followed: Vec<usize>,
+    /// When the last sample was, live or not.
+    last_ms: Option<i64>,
+    live: Option<Live>,
+    /// Others with samples in a hole, and those samples; kept for their memory.
+    inside: Vec<usize>,
+    fillers: Vec<(usize, usize)>,
+}
+
+/// How many samples come out at a time where others have to be watched: what is looked at again after a stop
+/// stays bounded.
+const WATCHED_RUN: usize = 1_024;
+
+/// What is known of a series before its samples are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hints {
+    /// The interval between samples, in milliseconds, that replicas are thought to have. It need not be right:
+    /// where it does not fit, the interval is learned.
+    pub interval_ms: Option<i64>,
+    /// The series is a counter, or a histogram of observations: it never goes down but to start again.
+    pub counter: bool,
+}
+
+/// The last live sample that came out.
+#[derive(Debug, Clone, Copy)]
+struct Live {
+    at_ms: i64,
+    level: f64,
+    histogram: bool,
+    /// It was below the one before it.
+    fell: bool,
+}
+
+/// What the followed replica has next.
+#[derive(Debug, Clone, Copy)]
+enum Offer {
+    Live(i64),
+    /// A stale marker, and when its next live sample is.
+    Marker {
+        at_ms: i64,
+        live_ms: Option<i64>,
+    },
+    End,
+}
+
+/// What to do about a step that is not plain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// The next sample of the followed replica comes out.
+    Take,
+    /// It does not.
+    Drop,
+    /// Others are followed now; their next sample comes out.
+    Switch,
+    Done,
+}
+
+impl Stitch {
+    /// A machine for a series of which this is known, without sources yet.
+    pub fn new(hints: Hints) -> Self {
+        Self { hints, ..Self::default() }
+    }
+
+    /// Starts afresh for another series; keeps the memory.
+    pub fn reset_with(&mut self, sources: usize, hints: Hints) {
+        self.hints = hints;
+        let pace = hints.interval_ms.and_then(|ms| u64::try_from(ms).ok()).map(Pace::new);
+        self.replicas.clear();
+        self.replicas.resize(sources, Replica::new(pace));
+        self.followed.clear();
+        self.last_ms = None;
+        self.live = None;
+    }
+
+    /// Drops a source that has failed: what it has given and has not come out does not come.
+    pub fn abandon(&mut self, source: usize) {
+        if let Some(replica) = self.replicas.get_mut(source) {
+            replica.window.abandon();
+        }
+    }
+
+    /// Looks at the columns that are new.
+    fn open<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<(), OutOfOrder<i64>> {
+        let supplied = |(_, replica): &(usize, &mut Replica)| replica.window.is_supplied();
+        for (source, replica) in self.replicas.iter_mut().enumerate().filter(supplied) {
+            replica.open(source, columns(source).at_ms())?;
+        }
+        Ok(())
+    }
+
+    /// What comes out next, if anything does. Nothing has changed when there is something to wait for.
+    fn advance<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<Option<Run>, Wait> {
+        loop {
+            self.pass_over(columns);
+            if let Some(source) = self.sources().find(|&source| {
+                let window = &self.replicas[source].window;
+                !window.has_unread() && !window.is_exhausted()
+            }) {
+                return Err(Wait::Column(source));
+            }
+            self.narrow(columns);
+            let Some(&source) = self.followed.first() else { return Ok(None) };
+            let at = self.replicas[source].window.at;
+            let end = self.plain_end(source, columns)?;
+            if end > at {
+                return Ok(Some(self.take(source, at..end, columns(source))));
+            }
+            match self.examine(columns)? {
+                Verdict::Take => return Ok(Some(self.take(source, at..at + 1, columns(source)))),
+                Verdict::Drop => self.followed.iter().for_each(|&same| self.replicas[same].window.at += 1),
+                Verdict::Switch => {
+                    self.switch();
+                    let source = self.followed[0];
+                    let at = self.replicas[source].window.at;
+                    return Ok(Some(self.take(source, at..at + 1, columns(source))));
+                }
+                Verdict::Done => return Ok(None),
+            }
+        }
+    }
+
+    /// Nobody's samples are needed up to the last one that came out.
+    fn pass_over<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) {
+        let Some(last_ms) = self.last_ms else { return };
+        for (source, replica) in self.replicas.iter_mut().enumerate() {
+            if replica.window.has_unread() {
+                replica.skip_to(last_ms, columns(source).at_ms());
+            }
+        }
+    }
+
+    /// Of the replicas that are followed together, those whose next sample is best remain. At the start all
+    /// are.
+    fn narrow<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) {
+        let Self { replicas, followed, fillers, .. } = self;
+        match followed.as_slice() {
+            [_] => return,
+            [] => followed.extend(0..replicas.len()),
+            _ => {}
+        }
+        fillers.clear();
+        let heads = followed.iter().map(|&source| (source, replicas[source].window.at));
+        fillers.extend(heads.filter(|&(source, _)| replicas[source].window.has_unread()));
+        keep_best(fillers, columns);
+        if !fillers.is_empty() {
+            followed.clear();
+            followed.extend(fillers.iter().map(|&(source, _)| source));
+        }
+    }
+
+    /// Where the samples of the followed replica stop to be plain: those that come out whatever the others
+    /// have, because nobody has anything before them, or because the step to them is a normal one.
+    fn plain_end<S: Samples>(&self, source: usize, columns: &impl Fn(usize) -> S) -> Result<usize, Wait> {
+        let replica = &self.replicas[source];
+        let column = columns(source);
+        let times_ms = &column.at_ms()[..replica.window.len];
+        let at = replica.window.at;
+        let Some(rival_ms) = self.others().filter_map(|other| self.head_ms(other, columns)).min() else {
+            return Ok(self.agreed_end(source, replica.distinct_end(times_ms, times_ms.len()), columns));
+        };
+        let lone_end = after(times_ms, at, rival_ms);
+        let (mut end, mut wait) = (lone_end, None);
+        if lone_end < times_ms.len() {
+            (end, wait) = self.paced_end(source, lone_end, columns);
+        }
+        if let Some(stale) = column.first_stale(at..end) {
+            (end, wait) = (stale, None);
+        }
+        end = replica.distinct_end(times_ms, end);
+        end = self.agreed_end(source, end, columns);
+        end = self.calm_end(source, lone_end, end, columns);
+        match wait {
+            Some(wait) if end == at => Err(wait),
+            _ => Ok(end),
+        }
+    }
+
+    /// From `start` on: where the steps stop to be normal, or the others to be known. If the latter is at
+    /// `start`, what there is to wait for.
+    fn paced_end<S: Samples>(
+        &self,
+        source: usize,
+        start: usize,
+        columns: &impl Fn(usize) -> S,
+    ) -> (usize, Option<Wait>) {
+        let replica = &self.replicas[source];
+        let column = columns(source);
+        let times_ms = &column.at_ms()[..replica.window.len.min(start + WATCHED_RUN)];
+        let from_live =
+            start > replica.window.at || self.live.is_some_and(|live| Some(live.at_ms) == self.last_ms);
+        let (Some(pace), Some(last_ms), true) = (self.followed_pace(), self.last_ms, from_live) else {
+            return (start, None);
+        };
+        let before_ms = if start > replica.window.at { times_ms[start - 1] } else { last_ms };
+        if !pace.is_normal(before_ms.abs_diff(times_ms[start])) {
+            return (start, None);
+        }
+        let known =
+            self.others().filter_map(|o| Some((self.replicas[o].known_to_ms(columns(o).at_ms())?, o))).min();
+        let mut end = match known {
+            Some((known_ms, other)) if known_ms < times_ms[start] => {
+                return (start, Some(Wait::Column(other)));
+            }
+            Some((known_ms, _)) => after(times_ms, start, known_ms),
+            None => times_ms.len(),
+        };
+        if replica.shortest_ms <= pace.dense_ms() || replica.longest_ms >= pace.gap_ms() {
+            let normal = |pair: &&[i64]| pace.is_normal(pair[0].abs_diff(pair[1]));
+            end = start + 1 + times_ms[start..end].windows(2).take_while(normal).count();
+        }
+        (end, None)
+    }
+
+    /// How far the others that are followed have the same samples.
+    fn agreed_end<S: Samples>(&self, source: usize, end: usize, columns: &impl Fn(usize) -> S) -> usize {
+        let at = self.replicas[source].window.at;
+        self.followed[1..].iter().fold(end, |end, &same| {
+            let same_replica = &self.replicas[same];
+            let most = (end - at).min(same_replica.window.len - same_replica.window.at);
+            at + columns(source).agree(at, &columns(same), same_replica.window.at, most)
+        })
+    }
+
+    /// Where the normal steps from `start` on begin to be coarse for another replica.
+    fn calm_end<S: Samples>(
+        &self,
+        source: usize,
+        start: usize,
+        end: usize,
+        columns: &impl Fn(usize) -> S,
+    ) -> usize {
+        let Some(pace) = self.followed_pace().filter(|_| start < end) else { return end };
+        let column = columns(source);
+        let times_ms = column.at_ms();
+        let first_ms =
+            if start > self.replicas[source].window.at { Some(times_ms[start - 1]) } else { self.last_ms };
+        let mut calm_end = end;
+        for other in self.others().filter(|&other| !self.replicas[other].is_calm(pace)) {
+            let replica = &self.replicas[other];
+            let other_column = columns(other);
+            let others_ms = &other_column.at_ms()[..replica.window.len];
+            let (mut before_ms, mut inside) = (first_ms, replica.window.at);
+            for (index, &time_ms) in times_ms.iter().enumerate().take(calm_end).skip(start) {
+                inside = before_ms.map_or(inside, |before_ms| after(others_ms, inside, before_ms));
+                let several = others_ms.get(inside + 1).is_some_and(|&second_ms| second_ms < time_ms);
+                if several && replica.is_denser(others_ms, inside, pace) {
+                    calm_end = index;
+                    break;
+                }
+                before_ms = Some(time_ms);
+            }
+        }
+        calm_end
+    }
+
+    /// Decides about a step that is not plain.
+    fn examine<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<Verdict, Wait> {
+        let offer = self.offer(columns)?;
+        let until_ms = match offer {
+            Offer::Live(at_ms) => Some(at_ms),
+            Offer::Marker { live_ms, .. } => live_ms,
+            Offer::End => None,
+        };
+        let mut inside = std::mem::take(&mut self.inside);
+        inside.clear();
+        inside.extend(self.others().filter(|&other| {
+            let head_ms = self.head_ms(other, columns);
+            head_ms.is_some_and(|head_ms| until_ms.is_none_or(|until_ms| head_ms < until_ms))
+        }));
+        let verdict = match offer {
+            Offer::Live(_) if inside.is_empty() => Ok(Verdict::Take),
+            _ => self.examine_hole(offer, until_ms, &inside, columns).inspect(|_| {
+                self.replicas.iter_mut().for_each(|replica| replica.pace = replica.fresh_pace);
+            }),
+        };
+        self.inside = inside;
+        verdict
+    }
+
+    fn examine_hole<S: Samples>(
+        &mut self,
+        offer: Offer,
+        until_ms: Option<i64>,
+        inside: &[usize],
+        columns: &impl Fn(usize) -> S,
+    ) -> Result<Verdict, Wait> {
+        let pace = self.learn(inside, columns)?;
+        match offer {
+            Offer::Live(at_ms) => {
+                if self.live.is_none_or(|live| live.at_ms.abs_diff(at_ms) < pace.gap_ms()) {
+                    return Ok(Verdict::Take);
+                }
+            }
+            Offer::Marker { at_ms, .. } => {
+                if anyone(self.others(), |other| self.lives_at(other, at_ms, columns))? {
+                    return Ok(Verdict::Drop);
+                }
+            }
+            Offer::End => {
+                let due_ms = self.live.map(|live| live.at_ms.saturating_add_unsigned(pace.missed_ms()));
+                let due_ms = due_ms.unwrap_or(i64::MIN);
+                if !anyone(self.others(), |other| self.goes_on_to(other, due_ms, columns))? {
+                    return Ok(Verdict::Done);
+                }
+            }
+        }
+        self.fillers.clear();
+        for &other in inside {
+            if let Some(index) = self.filler(other, offer, until_ms, pace, columns)? {
+                self.fillers.push((other, index));
+            }
+        }
+        keep_best(&mut self.fillers, columns);
+        let first_ms = self.fillers.first().map(|&(other, index)| columns(other).at_ms()[index]);
+        Ok(match (offer, first_ms) {
+            (Offer::End, None) => Verdict::Done,
+            (_, None) => Verdict::Take,
+            (Offer::Marker { at_ms, .. }, Some(first_ms)) if at_ms < first_ms => Verdict::Take,
+            _ => Verdict::Switch,
+        })
+    }
+
+    fn offer<S: Samples>(&self, columns: &impl Fn(usize) -> S) -> Result<Offer, Wait> {
+        let source = self.followed[0];
+        let Some(at_ms) = self.head_ms(source, columns) else { return Ok(Offer::End) };
+        if !is_stale(columns(source).level(self.replicas[source].window.at)) {
+            return Ok(Offer::Live(at_ms));
+        }
+        let mut live_ms = None;
+        for &same in &self.followed {
+            let column = columns(same);
+            let mut next = self.replicas[same].window.at + 1;
+            // Of a replica that is nothing but markers, do not ask for all of them.
+            let give_up = next + pace::STEPS;
+            while self.replicas[same].reaches(same, next)? && next < give_up && is_stale(column.level(next)) {
+                next += 1;
+            }
+            let next_ms = column.at_ms()[..self.replicas[same].window.len].get(next).copied();
+            live_ms = [live_ms, next_ms].into_iter().flatten().min();
+        }
+        Ok(Offer::Marker { at_ms, live_ms })
+    }
+
+    /// Learns the intervals of those concerned: the shortest one counts. It is remembered with the verdict and
+    /// not before, or it would matter how often there was something to wait for.
+    fn learn<S: Samples>(&mut self, inside: &[usize], columns: &impl Fn(usize) -> S) -> Result<Pace, Wait> {
+        let Self { replicas, followed, .. } = self;
+        replicas.iter_mut().for_each(|replica| replica.fresh_pace = replica.pace);
+        let mut shortest = None;
+        for &source in followed.iter().chain(inside) {
+            let replica = &mut replicas[source];
+            let times_ms = columns(source);
+            replica.fresh_pace = replica.learn(source, times_ms.at_ms(), replica.window.at, replica.pace)?;
+            shortest = [shortest, replica.fresh_pace].into_iter().flatten().min();
+        }
+        Ok(shortest.unwrap_or(Pace::FALLBACK))
+    }
+
+    /// The first sample of another replica that can follow the last one that came out, and be followed by
+    /// what comes at `until_ms`.
+    fn filler<S: Samples>(
+        &self,
+        source: usize,
+        offer: Offer,
+        until_ms: Option<i64>,
+        pace: Pace,
+        columns: &impl Fn(usize) -> S,
+    ) -> Result<Option<usize>, Wait> {
+        let replica = &self.replicas[source];
+        let column = columns(source);
+        let times_ms = &column.at_ms()[..replica.window.len];
+        let mut index = replica.window.at;
+        if let Some(live) = self.live {
+            let too_close_ms = live.at_ms.saturating_add_unsigned(pace.close_ms() - 1);
+            index = after(times_ms, index, too_close_ms);
+        }
+        let last_is_live = self.live.is_some_and(|live| Some(live.at_ms) == self.last_ms);
+        let markers_count = last_is_live && !matches!(offer, Offer::Marker { .. });
+        let latest_ms = until_ms.map_or(i64::MAX, |ms| ms.saturating_sub_unsigned(pace.close_ms()));
+        while replica.reaches(source, index)? && times_ms[index] <= latest_ms {
+            let fills = if is_stale(column.level(index)) {
+                let everyone_else = self.sources().filter(|&s| s != source);
+                markers_count && !anyone(everyone_else, |o| self.lives_at(o, times_ms[index], columns))?
+            } else {
+                !self.steps_back(source, index, pace, column)?
+            };
+            if fills {
+                return Ok(Some(index));
+            }
+            index += 1;
+        }
+        Ok(None)
+    }
+
+    /// Whether a filler would be a false counter reset, or be followed by one.
+    fn steps_back<S: Samples>(
+        &self,
+        source: usize,
+        index: usize,
+        pace: Pace,
+        column: S,
+    ) -> Result<bool, Wait> {
+        let Some(live) = self.live.filter(|_| self.hints.counter) else { return Ok(false) };
+        let times_ms = column.at_ms();
+        let is_soon = live.at_ms.abs_diff(times_ms[index]) < pace.gap_ms();
+        if !is_soon || live.histogram != column.is_histogram(index) {
+            return Ok(false);
+        }
+        let replica = &self.replicas[source];
+        // Whether the replica falls from one sample to the other, and what came out last is at the upper level.
+        let fall = |from: usize, to: usize| {
+            let (upper, lower) = (column.level(from), column.level(to));
+            let falls = column.is_histogram(from) == column.is_histogram(to) && lower < upper;
+            falls.then_some(live.level - lower > upper - live.level)
+        };
+        if column.level(index) < live.level {
+            let Some(before) = replica.before(source, index)? else { return Ok(true) };
+            let is_here = live.at_ms.saturating_sub_unsigned(pace.gap_ms()) < times_ms[before];
+            return Ok(live.fell || !is_here || fall(before, index) != Some(true));
+        }
+        let falls_next = if replica.reaches(source, index + 1)? { fall(index, index + 1) } else { None };
+        Ok(falls_next.is_some_and(|is_above| live.fell || !is_above))
+    }
+
+    /// Follows those that have the best filler.
+    fn switch(&mut self) {
+        let Self { replicas, followed, fillers, .. } = self;
+        replicas.iter_mut().for_each(|replica| replica.taken = None);
+        followed.clear();
+        for &(source, index) in fillers.iter() {
+            replicas[source].window.at = index;
+            followed.push(source);
+        }
+    }
+
+    /// Samples of the followed replica come out.
+    fn take<S: Samples>(&mut self, source: usize, range: Range<usize>, column: S) -> Run {
+        let continues = self.replicas[source].taken == Some(range.start);
+        for &same in &self.followed {
+            let replica = &mut self.replicas[same];
+            replica.window.at += range.len();
+            replica.taken = Some(replica.window.at);
+        }
+        self.last_ms = Some(column.at_ms()[range.end - 1]);
+        let mut live = range.clone().rev().filter(|&index| !is_stale(column.level(index)));
+        if let Some(index) = live.next() {
+            let (level, histogram) = (column.level(index), column.is_histogram(index));
+            let before = match live.next() {
+                Some(before) => Some((column.level(before), column.is_histogram(before))),
+                None => self.live.map(|live| (live.level, live.histogram)),
+            };
+            let fell = before.is_some_and(|before| before.1 == histogram && level < before.0);
+            self.live = Some(Live { at_ms: column.at_ms()[index], level, histogram, fell });
+        }
+        Run { source, range, continues, lift: 0.0 }
+    }
+
+    fn sources(&self) -> Range<usize> {
+        0..self.replicas.len()
+    }
+
+    fn others(&self) -> impl Iterator<Item = usize> {
+        self.sources().filter(|source| !self.followed.contains(source))
+    }
+
+    fn followed_pace(&self) -> Option<Pace> {
+        self.followed.iter().filter_map(|&source| self.replicas[source].pace).min()
+    }
+
+    fn head_ms<S: Samples>(&self, source: usize, columns: &impl Fn(usize) -> S) -> Option<i64> {
+        let replica = &self.replicas[source];
+        replica.window.has_unread().then(|| columns(source).at_ms()[replica.window.at])
+    }
+
+    fn lives_at<S: Samples>(
+        &self,
+        source: usize,
+        at_ms: i64,
+        columns: &impl Fn(usize) -> S,
+    ) -> Result<bool, Wait> {
+        self.replicas[source].lives_at(source, columns(source), at_ms)
+    }
+
+    /// Whether a replica has a sample at `due_ms` or later.
+    fn goes_on_to<S: Samples>(
+        &self,
+        source: usize,
+        due_ms: i64,
+        columns: &impl Fn(usize) -> S,
+    ) -> Result<bool, Wait> {
+        let replica = &self.replicas[source];
+        match columns(source).at_ms()[..replica.window.len].last() {
+            Some(&last_ms) if last_ms >= due_ms => Ok(replica.window.has_unread()),
+            _ => replica.reaches(source, replica.window.len),
+        }
+    }
+}
+
+/// Whether it is true of any of them. What is unknown of one does not matter if it is true of another.
+fn anyone(
+    sources: impl Iterator<Item = usize>,
+    is_true: impl Fn(usize) -> Result<bool, Wait>,
+) -> Result<bool, Wait> {
+    let mut unknown = None;
+    for source in sources {
+        match is_true(source) {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(wait) => unknown = unknown.or(Some(wait)),
+        }
+    }
+    unknown.map_or(Ok(false), Err)
+}
+
+/// Keeps of the candidates, each a source and an index, those whose sample is the earliest, and of those at
+/// the same time the best: several if they are the same.
+fn keep_best<S: Samples>(candidates: &mut Vec<(usize, usize)>, columns: &impl Fn(usize) -> S) {
+    let better = |&(a, i): &(usize, usize), &(b, j): &(usize, usize)| {
+        let (a, b) = (columns(a), columns(b));
+        a.at_ms()[i].cmp(&b.at_ms()[j]).then_with(|| prefer(&b, j, &a, i))
+    };
+    if let Some(best) = candidates.iter().copied().min_by(better) {
+        candidates.retain(|candidate| better(candidate, &best) == Ordering::Equal);
+    }
+}
+
+impl Resolve for Stitch {
+    fn reset(&mut self, sources: usize) {
+        self.reset_with(sources, self.hints);
+    }
+
+    fn supply(&mut self, source: usize) {
+        if let Some(replica) = self.replicas.get_mut(source) {
+            replica.window.supply();
+        }
+    }
+
+    fn exhaust(&mut self, source: usize) {
+        if let Some(replica) = self.replicas.get_mut(source) {
+            replica.window.exhaust();
+        }
+    }
+
+    fn poll<S: Samples>(&mut self, columns: impl Fn(usize) -> S) -> Result<Resolved, OutOfOrder<i64>> {
+        self.open(&columns)?;
+        Ok(match self.advance(&columns) {
+            Ok(Some(run)) => Resolved::Run(run),
+            Ok(None) => Resolved::Done,
+            Err(Wait::Column(source) | Wait::Tail(source)) => {
+                let replica = &mut self.replicas[source];
+                let keep_from = replica.keep_from();
+                replica.window.ask(keep_from);
+                Resolved::Need { source, keep_from }
+            }
+        })
+    }
+}

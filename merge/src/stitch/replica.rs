@@ -1,0 +1,171 @@
+//! One replica as far as it is known: where it is read, and how far ahead.
+
+use crate::order::OutOfOrder;
+use crate::samples::{Samples, is_stale};
+use crate::stitch::pace::{Pace, STEPS};
+use crate::window::{Window, gallop};
+
+/// Something must be known first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// More samples of this source.
+    Column(usize),
+    /// The last samples that were passed over unread in this source.
+    Tail(usize),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Replica {
+    /// The sample before the first one that has neither come out nor been passed over is kept when the column
+    /// is replaced.
+    pub(super) window: Window,
+    /// Right behind the last sample of this replica that came out, if nothing of another one has since.
+    pub(super) taken: Option<usize>,
+    pub(super) pace: Option<Pace>,
+    /// What `pace` becomes when it is decided what happens to the current step.
+    pub(super) fresh_pace: Option<Pace>,
+    /// Bounds of the steps between neighbours in the column.
+    pub(super) shortest_ms: u64,
+    pub(super) longest_ms: u64,
+    /// There are samples before the column that nobody has looked at.
+    pub(super) hidden: bool,
+}
+
+impl Replica {
+    pub(super) fn new(pace: Option<Pace>) -> Self {
+        Self {
+            window: Window::new(),
+            taken: None,
+            pace,
+            fresh_pace: pace,
+            shortest_ms: 0,
+            longest_ms: 0,
+            hidden: false,
+        }
+    }
+
+    /// From where on the column is still needed: the unread samples and the one before them.
+    pub(super) fn keep_from(&self) -> usize {
+        self.window.at.saturating_sub(1)
+    }
+
+    /// Looks at a new column.
+    pub(super) fn open(&mut self, source: usize, times_ms: &[i64]) -> Result<(), OutOfOrder<i64>> {
+        let steps = Steps::of(times_ms);
+        let gone = self.window.open(source, times_ms, steps.ascending)?;
+        self.taken = self.taken.map(|taken| taken.saturating_sub(gone));
+        (self.shortest_ms, self.longest_ms) = (steps.shortest_ms, steps.longest_ms);
+        Ok(())
+    }
+
+    /// Passes over what is not later than `at_ms`.
+    pub(super) fn skip_to(&mut self, at_ms: i64, times_ms: &[i64]) {
+        self.window.at = after(&times_ms[..self.window.len], self.window.at, at_ms);
+    }
+
+    /// Where the first of the unread samples up to `end` stands that is not later than the one before it.
+    pub(super) fn distinct_end(&self, times_ms: &[i64], end: usize) -> usize {
+        if self.shortest_ms > 0 || end <= self.window.at {
+            return end;
+        }
+        self.window.at
+            + 1
+            + times_ms[self.window.at..end].windows(2).take_while(|pair| pair[0] < pair[1]).count()
+    }
+
+    /// Whether there is a sample at this index. If that cannot be known yet, there has to be more first.
+    pub(super) fn reaches(&self, source: usize, index: usize) -> Result<bool, Wait> {
+        match index < self.window.len {
+            false if !self.window.is_exhausted() => Err(Wait::Column(source)),
+            reaches => Ok(reaches),
+        }
+    }
+
+    /// The time up to which every sample of this replica is known, with as many behind it as are looked at to
+    /// learn an interval. `None` if nothing more will come.
+    pub(super) fn known_to_ms(&self, times_ms: &[i64]) -> Option<i64> {
+        if self.window.is_exhausted() {
+            return None;
+        }
+        let behind = self.window.len.checked_sub(STEPS + 1);
+        Some(behind.map_or(i64::MIN, |index| times_ms[index]))
+    }
+
+    /// The interval at the sample at `from`, given what it was.
+    pub(super) fn learn(
+        &self,
+        source: usize,
+        times_ms: &[i64],
+        from: usize,
+        known: Option<Pace>,
+    ) -> Result<Option<Pace>, Wait> {
+        let end = from + STEPS + 1;
+        let end = if self.reaches(source, end - 1)? { end } else { self.window.len };
+        Ok(Pace::learn(known, &times_ms[from.min(end)..end]))
+    }
+
+    /// Whether no step in the column is so short that several samples of this replica could be in one of the
+    /// followed one, at this pace.
+    pub(super) fn is_calm(&self, pace: Pace) -> bool {
+        self.shortest_ms > pace.dense_ms() && self.pace.is_none_or(|own| own.interval_ms() > pace.dense_ms())
+    }
+
+    /// Whether the samples from `from` on, which must be [known](Self::known_to_ms), are so much denser than
+    /// at this pace.
+    pub(super) fn is_denser(&self, times_ms: &[i64], from: usize, pace: Pace) -> bool {
+        let end = self.window.len.min(from + STEPS + 1);
+        let own = Pace::settle(self.pace, &times_ms[from..end]);
+        own.is_some_and(|own| own.interval_ms() <= pace.dense_ms())
+    }
+
+    /// Whether this replica lives on at `at_ms`: it has live samples before and after, and no gap between.
+    pub(super) fn lives_at<S: Samples>(&self, source: usize, column: S, at_ms: i64) -> Result<bool, Wait> {
+        let times_ms = &column.at_ms()[..self.window.len];
+        let next = after(times_ms, self.window.at, at_ms);
+        if !self.reaches(source, next)? {
+            return Ok(false);
+        }
+        let Some(previous) = self.before(source, next)? else { return Ok(false) };
+        if is_stale(column.level(previous)) || is_stale(column.level(next)) {
+            return Ok(false);
+        }
+        let step_ms = times_ms[previous].abs_diff(times_ms[next]);
+        let pace = self.learn(source, times_ms, previous, self.fresh_pace)?;
+        Ok(pace.is_some_and(|pace| step_ms < pace.gap_ms()))
+    }
+
+    /// The sample before the one at `index`, if there is one.
+    pub(super) fn before(&self, source: usize, index: usize) -> Result<Option<usize>, Wait> {
+        match index.checked_sub(1) {
+            None if self.hidden => Err(Wait::Tail(source)),
+            previous => Ok(previous),
+        }
+    }
+}
+
+/// What the steps between neighbouring timestamps are like.
+struct Steps {
+    ascending: bool,
+    shortest_ms: u64,
+    longest_ms: u64,
+}
+
+impl Steps {
+    fn of(times_ms: &[i64]) -> Self {
+        let start = Self { ascending: true, shortest_ms: u64::MAX, longest_ms: 0 };
+        let later = times_ms.get(1..).unwrap_or_default();
+        times_ms.iter().zip(later).fold(start, |steps, (&a_ms, &b_ms)| {
+            let step_ms = b_ms.wrapping_sub(a_ms) as u64;
+            Self {
+                ascending: steps.ascending & (a_ms <= b_ms),
+                shortest_ms: steps.shortest_ms.min(step_ms),
+                longest_ms: steps.longest_ms.max(step_ms),
+            }
+        })
+    }
+}
+
+/// The first index from `start` on whose time is after `at_ms`.
+pub(super) fn after(times_ms: &[i64], start: usize, at_ms: i64) -> usize {
+    gallop(times_ms, start, |time_ms| time_ms <= at_ms)
+}

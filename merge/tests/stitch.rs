@@ -1,0 +1,268 @@
+//! The promises of `stitch`, each a law over generated replicas, and the obvious way to write it as its twin.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod common;
+
+use std::collections::HashSet;
+
+use common::drive::{Pick, picks, picks_in_pieces, samples};
+use common::{ALL, Faults, NONE, Random, Replica, World, twin, worlds};
+use promha_merge::{Hints, Stitch};
+use proptest::prelude::*;
+
+fn stitch(world: &World) -> Vec<Pick> {
+    picks(&mut machine(world, None), &world.replicas)
+}
+
+fn machine(world: &World, interval_ms: Option<i64>) -> Stitch {
+    Stitch::new(Hints { interval_ms, counter: world.truth.counter })
+}
+
+/// A live sample that came out, and the index of the pick.
+struct Live {
+    at_ms: i64,
+    value: f64,
+    true_ms: i64,
+    pick: usize,
+}
+
+fn live(world: &World, picks: &[Pick]) -> Vec<Live> {
+    let of_pick = |(pick, p): (usize, &Pick)| {
+        let replica = &world.replicas[p.source];
+        replica.is_live(p.index).then(|| Live {
+            at_ms: replica.at_ms[p.index],
+            value: replica.values[p.index],
+            true_ms: replica.true_ms[p.index],
+            pick,
+        })
+    };
+    picks.iter().enumerate().filter_map(of_pick).collect()
+}
+
+proptest! {
+    #[test]
+    fn it_does_what_the_obvious_way_does(world in worlds(ALL), hint in prop_oneof![
+        Just(None), Just(Some(1_000)), Just(Some(15_000)), Just(Some(60_000)),
+    ]) {
+        let expected = twin::stitch(&world.replicas, hint, world.truth.counter);
+        let merged = picks(&mut machine(&world, hint), &world.replicas);
+        let parts = merged.iter().zip(&expected).position(|(a, b)| a != b).unwrap_or(merged.len());
+        prop_assert_eq!(&merged[parts..], &expected[parts.min(expected.len())..], "from pick {}", parts);
+    }
+
+    #[test]
+    fn it_does_not_matter_how_samples_are_cut(world in worlds(ALL), seed in any::<u64>()) {
+        let whole = stitch(&world);
+        prop_assert_eq!(picks_in_pieces(&mut machine(&world, None), &world.replicas, seed), whole);
+    }
+
+    /// Law 1.
+    #[test]
+    fn the_order_of_the_replicas_does_not_show(world in worlds(ALL), seed in any::<u64>()) {
+        let expected = samples(&world.replicas, &stitch(&world));
+        let mut random = Random(seed);
+        let mut shuffled = world.clone();
+        for i in (1..shuffled.replicas.len()).rev() {
+            shuffled.replicas.swap(i, random.below(i as i64 + 1) as usize);
+        }
+        prop_assert_eq!(samples(&shuffled.replicas, &stitch(&shuffled)), expected);
+    }
+
+    /// Law 2.
+    #[test]
+    fn every_sample_is_some_replicas_and_later_than_the_one_before(world in worlds(ALL)) {
+        let merged = samples(&world.replicas, &stitch(&world));
+        prop_assert!(merged.is_sorted_by(|a, b| a.0 < b.0));
+        let all: HashSet<(i64, u64)> = world
+            .replicas
+            .iter()
+            .flat_map(|r| r.at_ms.iter().copied().zip(r.values.iter().map(|value| value.to_bits())))
+            .collect();
+        prop_assert!(merged.iter().all(|sample| all.contains(sample)));
+    }
+
+    /// Law 2.
+    #[test]
+    fn copies_come_out_as_one_of_them(world in worlds(ALL), copies in 1..5usize) {
+        let one = world.replicas[0].clone();
+        let expected: Vec<(i64, u64)> =
+            one.at_ms.iter().copied().zip(one.values.iter().map(|value| value.to_bits())).collect();
+        let copies = World { replicas: vec![one; copies], ..world };
+        prop_assert_eq!(samples(&copies.replicas, &stitch(&copies)), expected);
+    }
+
+    /// Law 3: where nobody lacks anything, one replica comes out, the one that begins first.
+    #[test]
+    fn of_whole_replicas_one_comes_out(world in worlds(NONE)) {
+        let merged = stitch(&world);
+        let first = world.replicas.iter().enumerate().filter(|r| !r.1.at_ms.is_empty());
+        if let Some((source, replica)) = first.min_by_key(|(_, replica)| replica.at_ms[0]) {
+            let ties = world.replicas.iter().filter(|r| r.at_ms.first() == replica.at_ms.first()).count();
+            if ties == 1 {
+                let (this, rest) = merged.split_at(replica.at_ms.len());
+                prop_assert!(this.iter().enumerate().all(|(i, pick)| (pick.source, pick.index) == (source, i)));
+                // By clocks that are not the same, another one may end later.
+                prop_assert!(rest.len() <= 2, "{:?}", rest);
+            }
+        }
+    }
+
+    /// Law 3: the output leaves a replica only where that one has no live sample for longer than any scrape
+    /// can be late.
+    #[test]
+    fn a_replica_is_left_only_in_a_hole(world in worlds(ALL)) {
+        let merged = stitch(&world);
+        let live = live(&world, &merged);
+        for pair in live.windows(2) {
+            // Whoever has the last sample was followed.
+            let new = &merged[pair[1].pick];
+            if (pair[0].pick + 1..=pair[1].pick).all(|pick| merged[pick].continues) {
+                continue;
+            }
+            for (source, left) in world.replicas.iter().enumerate() {
+                let index = left.at_ms.binary_search(&pair[0].at_ms);
+                let had_it = index.is_ok_and(|i| left.values[i].to_bits() == pair[0].value.to_bits());
+                if !had_it || source == new.source {
+                    continue;
+                }
+                let next = (index.unwrap() + 1..left.at_ms.len()).find(|&i| left.is_live(i));
+                let step_ms = next.map_or(i64::MAX, |i| left.at_ms[i] - pair[0].at_ms);
+                // Of several that were followed together, some may have gone on like the output.
+                let shortest_ms = world.shortest_ms();
+                prop_assert!(
+                    step_ms >= shortest_ms * 128 / 100 || merged[..pair[0].pick + 1].iter().any(|pick| {
+                        pick.source != source && world.replicas[pick.source].at_ms[pick.index] == pair[0].at_ms
+                    }),
+                    "{} was left for {} at {} although it goes on after {step_ms} ms",
+                    source, new.source, pair[0].at_ms
+                );
+            }
+        }
+    }
+
+    /// Law 4: in every hole that is left, nobody has a sample that is not too close to what came out.
+    #[test]
+    fn no_hole_is_left_that_can_be_filled(world in worlds(Faults { markers: false, ..ALL })) {
+        let hint = Some(world.shortest_ms());
+        no_hole_is_left(&world, &picks(&mut machine(&world, hint), &world.replicas))?;
+    }
+
+    /// Law 4: the same when nothing is known of the interval but what the samples show.
+    #[test]
+    fn a_hole_is_known_without_a_hint(world in worlds(Faults { outages: 1, ..NONE })) {
+        // What can be told from a few samples is little.
+        if world.replicas.iter().any(|replica| replica.at_ms.len() <= 30) {
+            return Ok(());
+        }
+        no_hole_is_left(&world, &stitch(&world))?;
+    }
+
+    /// Law 4: the output goes on as long as anybody does.
+    #[test]
+    fn the_end_is_the_last_end(world in worlds(Faults { markers: false, ..ALL })) {
+        let hint = Some(world.shortest_ms());
+        let live = live(&world, &picks(&mut machine(&world, hint), &world.replicas));
+        let ends = world.replicas.iter().filter_map(|replica| replica.at_ms.last());
+        if let Some(&last_ms) = ends.max() {
+            let missing_ms = last_ms - live.last().unwrap().at_ms;
+            prop_assert!(missing_ms * 100 < world.longest_ms() * 165, "{missing_ms} ms are missing");
+        }
+    }
+
+    /// Law 5: each step back of the output is a reset that happened, and none comes out twice.
+    #[test]
+    fn a_counter_steps_back_only_where_it_really_did(mut world in worlds(ALL)) {
+        world.make_counter();
+        let live = live(&world, &stitch(&world));
+        let mut steps_back = 0;
+        for pair in live.windows(2).filter(|pair| pair[1].value < pair[0].value) {
+            steps_back += 1;
+            prop_assert!(
+                world.truth.resets_between(pair[0].true_ms, pair[1].true_ms) > 0,
+                "from {} to {} at {}", pair[0].value, pair[1].value, pair[1].at_ms
+            );
+        }
+        prop_assert!(steps_back <= world.truth.resets_ms.len());
+    }
+
+    /// Law 6: where a marker comes out, nobody has live samples around it.
+    #[test]
+    fn a_marker_comes_out_only_where_nobody_lives_on(world in worlds(ALL)) {
+        for pick in stitch(&world) {
+            let replica = &world.replicas[pick.source];
+            if replica.is_live(pick.index) || world.replicas.len() == 1 {
+                continue;
+            }
+            let at_ms = replica.at_ms[pick.index];
+            for other in &world.replicas {
+                let next = other.at_ms.partition_point(|&time_ms| time_ms <= at_ms);
+                let lives = next > 0 && next < other.at_ms.len()
+                    && other.is_live(next - 1) && other.is_live(next)
+                    && (other.at_ms[next] - other.at_ms[next - 1]) * 100 <= other.interval_ms.0 * 128;
+                prop_assert!(!lives, "a marker at {at_ms}");
+            }
+        }
+    }
+
+    /// Law 6, the other way round: when all replicas end with a marker, so does the output.
+    #[test]
+    fn a_series_that_ends_for_all_ends_with_a_marker(mut world in worlds(ALL)) {
+        world.replicas.retain_mut(|replica| {
+            replica.values.last_mut().map(|value| *value = common::STALE).is_some()
+        });
+        if world.replicas.is_empty() {
+            return Ok(());
+        }
+        let last = *stitch(&world).last().unwrap();
+        prop_assert!(!world.replicas[last.source].is_live(last.index));
+    }
+
+    /// Law 7: what a sample says about the one before it holds, or the run is marked.
+    #[test]
+    fn a_run_continues_exactly_where_its_predecessor_came_out(world in worlds(ALL)) {
+        let merged = stitch(&world);
+        let all = samples(&world.replicas, &merged);
+        for (i, pick) in merged.iter().enumerate() {
+            let replica = &world.replicas[pick.source];
+            let before = pick.index.checked_sub(1).map(|j| (replica.at_ms[j], replica.values[j].to_bits()));
+            let came_out = before.is_some() && i > 0 && before == Some(all[i - 1]);
+            prop_assert!(came_out || !pick.continues, "{:?}", pick);
+            let follows = i > 0 && merged[i - 1].source == pick.source && merged[i - 1].index + 1 == pick.index;
+            prop_assert!(pick.continues || !follows, "{:?}", pick);
+        }
+    }
+}
+
+fn no_hole_is_left(world: &World, merged: &[Pick]) -> Result<(), TestCaseError> {
+    let live = live(world, merged);
+    let interval_ms = world.longest_ms();
+    for (position, pair) in live.windows(2).enumerate() {
+        let (from, to) = (&pair[0], &pair[1]);
+        if (to.at_ms - from.at_ms) * 100 < interval_ms * 165 {
+            continue;
+        }
+        for (source, replica) in world.replicas.iter().enumerate() {
+            for (i, &at_ms) in replica.at_ms.iter().enumerate() {
+                let is_far = (at_ms - from.at_ms) * 100 >= interval_ms * 62
+                    && (to.at_ms - at_ms) * 100 >= interval_ms * 62;
+                prop_assert!(
+                    !is_far || may_be_held_back(world, &live[..=position], replica, i),
+                    "the hole from {} to {} could be filled by {source} at {at_ms}",
+                    from.at_ms,
+                    to.at_ms
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the rule for counters may have kept this sample back: it is below what came out, or its replica
+/// falls right after it.
+fn may_be_held_back(world: &World, before: &[Live], replica: &Replica, i: usize) -> bool {
+    let last = before.last().unwrap();
+    let is_soon = (replica.at_ms[i] - last.at_ms) * 100 < world.longest_ms() * 165;
+    let falls = replica.values.get(i + 1).is_some_and(|&next| next < replica.values[i]);
+    world.truth.counter && is_soon && (replica.values[i] < last.value || falls)
+}
