@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use prometheus_client::registry::Registry;
@@ -55,7 +56,7 @@ struct ServeArgs {
     /// Most samples of a sampled answer; streamed answers have no limit. 0 means no limit.
     #[arg(long = "storage.remote.read-sample-limit", value_name = "SAMPLES", default_value = "5e7", value_parser = limit)]
     samples: usize,
-    /// How long a client may take nothing of its answer.
+    /// How long a client may take nothing of its answer. 0 means no limit.
     #[arg(long = "storage.remote.client-stall-timeout", value_name = "DURATION", default_value = "2m")]
     client_stall: PromDuration,
     #[command(flatten)]
@@ -146,7 +147,11 @@ impl ServeArgs {
         Limits {
             samples: self.samples,
             concurrent_reads: self.concurrent_reads.min(Semaphore::MAX_PERMITS),
-            client_stall: self.client_stall.as_duration(),
+            client_stall: if self.client_stall.is_zero() {
+                Duration::MAX
+            } else {
+                self.client_stall.as_duration()
+            },
             ..Limits::default()
         }
     }

@@ -1,6 +1,6 @@
 //! Series to read, and how they are asked for.
 
-use promha_remote_proto::prompb::{MatcherType, Query, ResponseType};
+use promha_remote_proto::prompb::{LabelMatcher, MatcherType, Query, ResponseType};
 
 use crate::harness::dataset::Series;
 use crate::harness::gateway::Gateway;
@@ -44,17 +44,9 @@ pub(super) fn everything() -> Query {
 /// What satisfies all matchers, whenever.
 pub(super) fn query(matchers: &[(MatcherType, &str, &str)]) -> Query {
     let mut query = wire::query(MatcherType::Eq, "", "", 0, SAMPLES * STEP_MS);
-    query.matchers = matchers.iter().map(|(kind, name, value)| matcher(*kind, name, value)).collect();
+    query.matchers =
+        matchers.iter().map(|(kind, name, value)| LabelMatcher::new(*kind, *name, *value)).collect();
     query
-}
-
-/// One matcher.
-pub(super) fn matcher(
-    kind: MatcherType,
-    name: &str,
-    value: &str,
-) -> promha_remote_proto::prompb::LabelMatcher {
-    promha_remote_proto::prompb::LabelMatcher::new(kind, name, value)
 }
 
 /// Asks the gateway in one form.

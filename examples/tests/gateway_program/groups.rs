@@ -1,12 +1,14 @@
 //! Groups are shards: each has what the others do not have, and its own replicas.
 
-use super::data::{FORMS, SAMPLES, ask, everything, merged, nodes, one};
+use promha_remote_proto::prompb::MatcherType::Eq;
+use promha_remote_proto::prompb::ResponseType;
+
+use super::data::{FORMS, SAMPLES, ask, everything, merged, nodes, one, query};
 use crate::harness::dataset::Series;
 use crate::harness::fake::{Gate, Upstream, streamed};
 use crate::harness::gateway::{Gateway, config, group};
 use crate::harness::wire::{self, Reply};
 use crate::harness::{DEADLINE, free_port};
-use promha_remote_proto::prompb::ResponseType;
 
 /// The series of every so-many-th node.
 fn shard(replica: &str, index: usize, of: usize) -> Vec<Series> {
@@ -163,10 +165,7 @@ async fn a_dead_group_that_cannot_have_anything_harms_nobody() {
             .replace("    upstreams", &format!("    external_labels: {{ zone: {zone} }}\n    upstreams"))
     };
     let gateway = Gateway::start(&config(&[labelled("eu", &good.url()), labelled("us", &dead())])).await;
-    let asked = |zone: &str| {
-        use promha_remote_proto::prompb::MatcherType::Eq;
-        super::data::query(&[(Eq, "__name__", "up"), (Eq, "zone", zone)])
-    };
+    let asked = |zone: &str| query(&[(Eq, "__name__", "up"), (Eq, "zone", zone)]);
     for form in FORMS {
         let reply = ask(&gateway, asked("eu"), form).await.expect("an answer");
         assert_eq!((reply.results[0].len(), reply.partial, reply.degraded), (60, None, None));

@@ -1,8 +1,8 @@
 //! Upstreams whose series are not in the order of their labels, or there twice.
 
-use promha_remote_proto::prompb::{Query, ResponseType};
+use promha_remote_proto::prompb::{MatcherType, Query, ResponseType};
 
-use super::data::{FORMS, ask, everything, merged, nodes, strictly_sorted};
+use super::data::{FORMS, ask, everything, merged, nodes, query, strictly_sorted};
 use crate::harness::dataset::Series;
 use crate::harness::fake::Upstream;
 use crate::harness::gateway::Gateway;
@@ -147,9 +147,7 @@ async fn disorder_in_one_query_of_several_breaks_the_answer() {
     });
     let gateway = gateway(&[("a", &upstream, false)]).await;
     let queries = |names: &[&str]| -> Vec<Query> {
-        let ask = |name: &&str| {
-            super::data::query(&[(promha_remote_proto::prompb::MatcherType::Eq, "__name__", name)])
-        };
+        let ask = |name: &&str| query(&[(MatcherType::Eq, "__name__", name)]);
         names.iter().map(ask).collect()
     };
     for form in FORMS {

@@ -221,6 +221,33 @@ async fn an_answer_that_must_be_held_is_not_held_without_limit() {
     }
 }
 
+/// However it is sent, and however long: no more of it is taken than may be held.
+#[tokio::test]
+async fn an_answer_without_an_end_is_not_held_for_ever() {
+    for streamed in [false, true] {
+        let closed = Gate::default();
+        let noticed = closed.clone();
+        let endless = Upstream::start(move |_, connection| {
+            let sent = if streamed {
+                connection.begin_stream().and_then(|()| {
+                    let frame = wire::frames(0, &nodes("a", 1)[0]);
+                    (0..).try_for_each(|_: u64| connection.chunk(&frame))
+                })
+            } else {
+                connection
+                    .begin_samples()
+                    .and_then(|()| (0..).try_for_each(|_: u64| connection.chunk(&[1; 1000])))
+            };
+            noticed.open();
+            sent
+        });
+        let gateway = Setup::new(&with(&endless.url(), "sort: true, max_held_bytes: 100000")).start().await;
+        let error = ask(&gateway, everything(), STREAMED).await.expect_err("no end");
+        assert!(error.contains("502") && error.contains("larger than 100000 bytes"), "{error}");
+        assert!(closed.wait(DEADLINE), "nobody takes the rest");
+    }
+}
+
 #[tokio::test]
 async fn a_proxy_is_gone_through_where_one_is_configured() {
     // Whom a proxy is asked for stands in the first line; the fake answers for everybody.

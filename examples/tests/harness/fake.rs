@@ -189,6 +189,11 @@ impl Connection {
         self.head(200, wire::STREAMED, "transfer-encoding: chunked")
     }
 
+    /// The head of an answer of samples whose length is not known.
+    pub fn begin_samples(&mut self) -> io::Result<()> {
+        self.head(200, "application/x-protobuf", "content-encoding: snappy\r\ntransfer-encoding: chunked")
+    }
+
     /// Part of the body of a streamed answer. (Chunks of HTTP; frames may be cut by them anywhere.)
     pub fn chunk(&mut self, bytes: &[u8]) -> io::Result<()> {
         let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
