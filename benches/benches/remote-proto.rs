@@ -246,7 +246,8 @@ fn chunks(c: &mut Criterion) {
             black_box(&into).len()
         });
     });
-    let rusty: Vec<rusty_chunkenc::xor::XORChunk> = series.iter().map(|samples| rusty_chunk(samples)).collect();
+    let rusty: Vec<rusty_chunkenc::xor::XORChunk> =
+        series.iter().map(|samples| rusty_chunk(samples)).collect();
     group_of.bench_function("rusty-chunkenc", |b| {
         b.iter(|| {
             into.clear();

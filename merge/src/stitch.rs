@@ -27,8 +27,9 @@
 //! - **Counters** never step back because of a switch. A filler below the last value that came out, less than
 //!   1.5 intervals after it, may be older than it looks (no clock is exact), so it is passed over, unless its
 //!   own replica shows that drop right here, from the level that the output is at, and the output has not just
-//!   had it. Later than that it is a reset, whatever the clocks. Likewise passed over is a filler whose replica
-//!   is about to show a drop to the level that the output is at.
+//!   had it. Later than that it is a reset, whatever the clocks. Likewise passed over is a filler at the level
+//!   from which the output has just dropped, or whose replica is about to drop to the level that the output is
+//!   at.
 //! - **Equal times.** Replicas that give the very same samples are followed together, whatever their order.
 //!   Where they part, or where two could follow, the earlier sample decides; at the same time a live one
 //!   rather than a marker, a histogram rather than a float, a number rather than a NaN, the larger value.
@@ -116,8 +117,8 @@ struct Live {
     at_ms: i64,
     level: f64,
     histogram: bool,
-    /// It was below the one before it. Unknown if nobody has looked at that one.
-    fell: Option<bool>,
+    /// The level it fell from, if it was below the one before it. Unknown if nobody has looked at that one.
+    fell_from: Option<Option<f64>>,
 }
 
 /// What is known of the end of what came out.
@@ -187,7 +188,7 @@ impl Stitch {
             }
             match self.examine(columns)? {
                 Verdict::Take => return Ok(Some(self.take(source, at..at + 1, columns(source)))),
-                Verdict::Drop => self.drop_next(),
+                Verdict::Drop => self.drop_next(columns),
                 Verdict::Switch => {
                     self.switch();
                     let source = self.followed[0];
@@ -346,9 +347,10 @@ impl Stitch {
     }
 
     /// The next sample of the followed replica does not come out.
-    fn drop_next(&mut self) {
+    fn drop_next<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) {
         for &source in &self.followed {
             let replica = &mut self.replicas[source];
+            replica.dropped_ms = Some(columns(source).at_ms()[replica.window.at]);
             replica.window.at += 1;
             (replica.taken, replica.continues_at) = (None, None);
         }
@@ -372,15 +374,13 @@ impl Stitch {
             return Run { source, range, continues, lift: 0.0 };
         };
         let (level, histogram) = (column.level(index), column.is_histogram(index));
-        let falls_from = |(before, kind): (f64, bool)| kind == histogram && level < before;
-        let fell = match (live.next(), self.tail) {
-            (Some(before), _) => Some(falls_from((column.level(before), column.is_histogram(before)))),
-            (None, Tail::Read) => {
-                Some(self.live.is_some_and(|live| falls_from((live.level, live.histogram))))
-            }
+        let fall = |(before, kind): (f64, bool)| (kind == histogram && level < before).then_some(before);
+        let fell_from = match (live.next(), self.tail) {
+            (Some(before), _) => Some(fall((column.level(before), column.is_histogram(before)))),
+            (None, Tail::Read) => Some(self.live.and_then(|live| fall((live.level, live.histogram)))),
             (None, Tail::Unread { .. }) => None,
         };
-        self.live = Some(Live { at_ms: column.at_ms()[index], level, histogram, fell });
+        self.live = Some(Live { at_ms: column.at_ms()[index], level, histogram, fell_from });
         self.tail = Tail::Read;
         Run { source, range, continues, lift: 0.0 }
     }

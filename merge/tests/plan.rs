@@ -7,8 +7,8 @@ mod common;
 use std::ops::Range;
 
 use common::drive::{Pick, picks};
-use common::{ALL, Faults, NONE, Random, Replica, World, worlds};
-use promha_merge::{Chunk, Counts, Floats, Hints, PlanError, PlanStep, Planner, Stitch, is_stale};
+use common::{ALL, Random, Replica, worlds};
+use promha_merge::{Chunk, Floats, Hints, PlanError, PlanStep, Planner, Stitch, is_stale};
 use proptest::prelude::*;
 
 /// What stands for the bytes of a chunk here: equal exactly if the samples are.
@@ -38,16 +38,13 @@ fn chunk(replica: &Replica, range: &Range<usize>, knows_markers: bool) -> Chunk<
     }
 }
 
-struct Planned {
-    picks: Vec<Pick>,
-    counts: Counts,
-    errors: Vec<PlanError>,
-    /// The most chunks that were held at a time, of one source.
-    interval_ms: Option<i64>,
-}
-
-/// Plans as an embedder does, and notes which samples come out.
-fn plan(replicas: &[Replica], cuts: &[Vec<Range<usize>>], hints: Hints, knows_markers: bool) -> Planned {
+/// Plans as an embedder does; which samples come out, and what is said to be wrong.
+fn plan(
+    replicas: &[Replica],
+    cuts: &[Vec<Range<usize>>],
+    hints: Hints,
+    knows_markers: bool,
+) -> (Vec<Pick>, Vec<PlanError>) {
     let mut planner = Planner::new(replicas.len(), hints);
     let mut given = vec![0; replicas.len()];
     let mut columns: Vec<Replica> = vec![Replica::default(); replicas.len()];
@@ -88,10 +85,7 @@ fn plan(replicas: &[Replica], cuts: &[Vec<Range<usize>>], hints: Hints, knows_ma
                 let start = starts[run.source];
                 push(&mut picks, run.source, run.range.start + start..run.range.end + start, run.continues);
             }
-            Ok(PlanStep::Done) => {
-                let (counts, interval_ms) = (planner.counts(), planner.interval_ms());
-                return Planned { picks, counts, errors, interval_ms };
-            }
+            Ok(PlanStep::Done) => return (picks, errors),
             Err(error) => errors.push(error),
         }
     }
@@ -100,16 +94,6 @@ fn plan(replicas: &[Replica], cuts: &[Vec<Range<usize>>], hints: Hints, knows_ma
 fn parts<'a>(a: &'a [Pick], b: &'a [Pick]) -> (usize, &'a [Pick], &'a [Pick]) {
     let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
     (same, &a[same..], &b[same..])
-}
-
-/// No two samples of a replica are closer, or further apart, than what a whole chunk is taken to have.
-fn is_regular(replica: &Replica, range: &Range<usize>) -> bool {
-    let times_ms = &replica.at_ms[range.clone()];
-    let interval_ms = replica.interval_ms.0;
-    times_ms.windows(2).all(|pair| {
-        let step_ms = pair[1] - pair[0];
-        step_ms * 4 > interval_ms * 3 && step_ms * 2 < interval_ms * 3
-    })
 }
 
 proptest! {
@@ -129,9 +113,9 @@ proptest! {
             counter: world.truth.counter,
         };
         let expected = picks(&mut Stitch::new(hints), &world.replicas);
-        let planned = plan(&world.replicas, &cuts, hints, knows_markers);
-        prop_assert_eq!(planned.errors, []);
-        let (same, ours, theirs) = parts(&planned.picks, &expected);
+        let (planned, errors) = plan(&world.replicas, &cuts, hints, knows_markers);
+        prop_assert_eq!(errors, []);
+        let (same, ours, theirs) = parts(&planned, &expected);
         prop_assert_eq!(ours, theirs, "from pick {}", same);
     }
 }

@@ -73,8 +73,8 @@ impl Stitch {
                 }
             }
             Offer::End => {
-                let due_ms = self.live.map(|live| live.at_ms.saturating_add_unsigned(pace.missed_ms()));
-                let due_ms = due_ms.unwrap_or(i64::MIN);
+                let late_ms = self.live.map(|live| live.at_ms.saturating_add_unsigned(pace.missed_ms()));
+                let due_ms = late_ms.filter(|_| !self.ended_with_marker(columns)).unwrap_or(i64::MIN);
                 if !anyone(self.others(), |other| self.goes_on_to(other, due_ms, columns))? {
                     return Ok(Verdict::Done);
                 }
@@ -177,16 +177,18 @@ impl Stitch {
             let falls = column.is_histogram(from) == column.is_histogram(to) && lower < upper;
             falls.then_some(live.level - lower > upper - live.level)
         };
-        if column.level(index) < live.level {
+        let level = column.level(index);
+        let fell_from = self.fell_from(live)?;
+        if level < live.level {
             let Some(before) = replica.before(source, index)? else { return Ok(true) };
-            let is_here = live.at_ms.saturating_sub_unsigned(pace.gap_ms()) < times_ms[before];
-            return Ok(!is_here || fall(before, index) != Some(true) || self.fell(live)?);
+            let is_here = times_ms[before].abs_diff(times_ms[index]) < pace.gap_ms();
+            return Ok(!is_here || fall(before, index) != Some(true) || fell_from.is_some());
+        }
+        if fell_from.is_some_and(|upper| level - live.level > upper - level) {
+            return Ok(true);
         }
         let falls_next = if replica.reaches(source, index + 1)? { fall(index, index + 1) } else { None };
-        match falls_next {
-            None => Ok(false),
-            Some(is_above) => Ok(!is_above || self.fell(live)?),
-        }
+        Ok(falls_next.is_some_and(|is_above| !is_above || fell_from.is_some()))
     }
 
     fn lives_at<S: Samples>(
@@ -196,6 +198,19 @@ impl Stitch {
         columns: &impl Fn(usize) -> S,
     ) -> Result<bool, Wait> {
         self.replicas[source].lives_at(source, columns(source), at_ms)
+    }
+
+    /// Whether the last that the followed replica had was a marker that was dropped. Then it is not late: what
+    /// the others have has no need to wait for it.
+    fn ended_with_marker<S: Samples>(&self, columns: &impl Fn(usize) -> S) -> bool {
+        self.followed.iter().any(|&source| {
+            let column = columns(source);
+            self.replicas[source]
+                .window
+                .at
+                .checked_sub(1)
+                .is_some_and(|last| Some(column.at_ms()[last]) > self.last_ms && is_stale(column.level(last)))
+        })
     }
 
     /// Whether a replica has a sample at `due_ms` or later.

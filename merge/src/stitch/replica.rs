@@ -27,6 +27,8 @@ pub(crate) struct Replica {
     /// Bounds of the steps between neighbours in the column.
     pub(crate) shortest_ms: u64,
     pub(crate) longest_ms: u64,
+    /// Samples up to this time do not come out, although they are later than the last that did.
+    pub(crate) dropped_ms: Option<i64>,
     /// There are samples before the column that nobody has looked at.
     pub(crate) hidden: bool,
     /// As soon as it is there again, `taken` is to be right behind the sample of this time.
@@ -42,6 +44,7 @@ impl Replica {
             fresh_pace: pace,
             shortest_ms: 0,
             longest_ms: 0,
+            dropped_ms: None,
             hidden: false,
             continues_at: None,
         }
@@ -65,8 +68,9 @@ impl Replica {
         Ok(())
     }
 
-    /// Passes over what is not later than `at_ms`.
+    /// Passes over what is not later than `at_ms`, or than what was dropped.
     pub(crate) fn skip_to(&mut self, at_ms: i64, times_ms: &[i64]) {
+        let at_ms = self.dropped_ms.map_or(at_ms, |dropped_ms| at_ms.max(dropped_ms));
         self.window.at = after(&times_ms[..self.window.len], self.window.at, at_ms);
     }
 

@@ -49,7 +49,7 @@ impl Stitch {
         let (Tail::Unread { all_live }, Some(last_ms)) = (self.tail, self.last_ms) else { return Ok(()) };
         self.live = if all_live && !self.hints.counter {
             // The level is of no interest then.
-            Some(Live { at_ms: last_ms, level: f64::NAN, histogram: false, fell: Some(false) })
+            Some(Live { at_ms: last_ms, level: f64::NAN, histogram: false, fell_from: Some(None) })
         } else {
             let source = self.followed[0];
             let replica = &self.replicas[source];
@@ -64,9 +64,12 @@ impl Stitch {
             };
             let (level, histogram) = (column.level(index), column.is_histogram(index));
             let before = live.next();
-            let fell = before.map(|b| column.is_histogram(b) == histogram && level < column.level(b));
-            let fell = if replica.hidden { fell } else { fell.or(Some(false)) };
-            Some(Live { at_ms: column.at_ms()[index], level, histogram, fell })
+            let fall = before.map(|before| {
+                let falls = column.is_histogram(before) == histogram && level < column.level(before);
+                falls.then_some(column.level(before))
+            });
+            let fell_from = if replica.hidden { fall } else { fall.or(Some(None)) };
+            Some(Live { at_ms: column.at_ms()[index], level, histogram, fell_from })
         };
         self.tail = Tail::Read;
         Ok(())
@@ -82,7 +85,8 @@ impl Stitch {
         }
     }
 
-    pub(super) fn fell(&self, live: Live) -> Result<bool, Wait> {
-        live.fell.ok_or(Wait::Tail(self.followed[0]))
+    /// What a live sample fell from, if it did.
+    pub(super) fn fell_from(&self, live: Live) -> Result<Option<f64>, Wait> {
+        live.fell_from.ok_or(Wait::Tail(self.followed[0]))
     }
 }

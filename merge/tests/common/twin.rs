@@ -114,7 +114,13 @@ impl Twin<'_> {
 
     fn at_the_end(&mut self, others: &[usize]) -> bool {
         let pace = self.learn(others);
-        let due_ms = self.live.last().map_or(i64::MIN, |live| live.0 + (pace - pace / 8) as i64);
+        let ended_with_marker = self.followed.iter().any(|&source| {
+            let replica = &self.replicas[source];
+            let last = self.next[source].checked_sub(1);
+            last.is_some_and(|i| !replica.is_live(i) && Some(replica.at_ms[i]) > self.last_ms)
+        });
+        let live = self.live.last().filter(|_| !ended_with_marker);
+        let due_ms = live.map_or(i64::MIN, |live| live.0 + (pace - pace / 8) as i64);
         let goes_on = |&other: &usize| *self.replicas[other].at_ms.last().unwrap() >= due_ms;
         others.iter().any(goes_on) && self.fill(others, None, true, pace)
     }
@@ -159,16 +165,20 @@ impl Twin<'_> {
         if replica.at_ms[i] - live_ms >= gap(pace) {
             return false;
         }
-        let fell = self.live.len() > 1 && level < self.live[self.live.len() - 2].1;
+        let before_that = self.live.len().checked_sub(2).map(|i| self.live[i].1);
+        let fell_from = before_that.filter(|&before| level < before);
         let falls = |from: usize, to: usize| {
             let (upper, lower) = (replica.values[from], *replica.values.get(to)?);
             (lower < upper).then_some(level - lower > upper - level)
         };
         if replica.values[i] < level {
-            let is_here = i > 0 && replica.at_ms[i - 1] > live_ms - gap(pace);
-            return !(is_here && !fell && falls(i - 1, i) == Some(true));
+            let is_here = i > 0 && replica.at_ms[i] - replica.at_ms[i - 1] < gap(pace);
+            return !(is_here && fell_from.is_none() && falls(i - 1, i) == Some(true));
         }
-        falls(i, i + 1).is_some_and(|is_above| fell || !is_above)
+        if fell_from.is_some_and(|upper| replica.values[i] - level > upper - replica.values[i]) {
+            return true;
+        }
+        falls(i, i + 1).is_some_and(|is_above| fell_from.is_some() || !is_above)
     }
 
     fn lives(&self, source: usize, at_ms: i64) -> bool {
