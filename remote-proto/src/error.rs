@@ -153,6 +153,13 @@ pub enum ErrorKind {
     #[error("zstd is not built in")]
     NoZstd,
 
+    /// A chunk whose encoding is not the one that is asked for. It can be handed on as bytes all the same.
+    #[error("the encoding of the chunk is {found}")]
+    ChunkEncoding {
+        /// The number of the encoding.
+        found: i32,
+    },
+
     /// A chunk describes a value whose significant bits do not fit into 64.
     #[error("{leading} leading zero and {significant} significant bits do not fit into 64")]
     ChunkWindow {

@@ -4,6 +4,8 @@
 //! the caller's limit, and against what a block of this size can produce at all, before any memory is set
 //! aside for it. Source: <https://github.com/google/snappy/blob/main/format_description.txt>.
 
+use std::fmt;
+
 use crate::error::{DecodeError, EncodeError, ErrorKind, Limit};
 use crate::wire::read_uvarint;
 
@@ -57,25 +59,58 @@ pub fn decompress<'b>(
 /// Compresses `raw` into one block.
 ///
 /// `into` is overwritten: afterwards it holds exactly the block, and its memory serves the next call. It is
-/// given room for the worst case, about 7/6 of `raw`. Takes time linear in `raw`.
+/// given room for the worst case, about 7/6 of `raw`. Takes time linear in `raw`. Whoever compresses one after the
+/// other keeps a [`Compressor`].
 ///
 /// # Errors
 ///
 /// If `raw` is so long (3.4 GiB) that in the worst case a block could not hold it; `into` is then empty.
 pub fn compress(raw: &[u8], into: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let room = snap::raw::max_compress_len(raw.len());
-    resize_keeping(into, room);
-    match snap::raw::Encoder::new().compress(raw, into) {
-        Ok(length) => {
-            into.truncate(length);
-            Ok(())
+    Compressor::default().compress(raw, into)
+}
+
+/// Compresses one block after the other, and keeps the 32 KiB of memory that it takes.
+pub struct Compressor {
+    encoder: snap::raw::Encoder,
+}
+
+impl Default for Compressor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Compressor {
+    /// A compressor for the first block.
+    pub fn new() -> Self {
+        Self { encoder: snap::raw::Encoder::new() }
+    }
+
+    /// Does what [`compress`] does.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn compress(&mut self, raw: &[u8], into: &mut Vec<u8>) -> Result<(), EncodeError> {
+        resize_keeping(into, snap::raw::max_compress_len(raw.len()));
+        match self.encoder.compress(raw, into) {
+            Ok(length) => {
+                into.truncate(length);
+                Ok(())
+            }
+            // There is room for the worst case, so the only thing left to be wrong is the size of the input.
+            Err(_) => {
+                into.clear();
+                let found_bytes = raw.len() as u64;
+                Err(EncodeError::TooManyBytes { limit_bytes: COMPRESS_LIMIT_BYTES, found_bytes })
+            }
         }
-        // There is room for the worst case, so the only thing left to be wrong is the size of the input.
-        Err(_) => {
-            into.clear();
-            let found_bytes = raw.len() as u64;
-            Err(EncodeError::TooManyBytes { limit_bytes: COMPRESS_LIMIT_BYTES, found_bytes })
-        }
+    }
+}
+
+impl fmt::Debug for Compressor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compressor").finish_non_exhaustive()
     }
 }
 

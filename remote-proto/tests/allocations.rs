@@ -136,6 +136,10 @@ fn snappy_decompresses_without_allocating_and_believes_no_claim() {
     });
     assert_eq!(allocations, 0);
 
+    let (mut compressor, mut packed) = (snappy::Compressor::new(), Vec::new());
+    let allocations = warm(|| compressor.compress(&[5; 50_000], &mut packed).unwrap());
+    assert_eq!((allocations, &packed), (0, &good), "compressing");
+
     for body in [&[0xff, 0xff, 0xff, 0x0f, 0, 0][..], &[0xff, 0xff, 0xff, 0xff, 0x0f]] {
         let mut plain = Vec::new();
         let info = measure(|| {

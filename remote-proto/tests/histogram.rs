@@ -338,6 +338,15 @@ fn custom_bounds_come_back() {
     {
         assert_eq!(longest - length(bound), saved_bytes, "{bound}");
     }
+    // Minus zero is written as zero, as Prometheus does, and so that is what it is from the start.
+    let mut histograms = Histograms::<u64>::new();
+    histograms.push(&HistogramView { zero_threshold: -0.0, ..custom(&[-0.0]) }).unwrap();
+    assert_eq!(
+        (bits(&histograms.layout().custom_values), histograms.layout().zero_threshold.to_bits()),
+        (vec![0], 0)
+    );
+    let raw = [&[0, 1, 0, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0][..], &[0; 20]].concat();
+    assert_eq!(decode::<u64>(&raw).unwrap().layout().zero_threshold.to_bits(), 0);
     // Other schemas have no bounds, whatever the message says.
     let mut histograms = Histograms::<u64>::new();
     histograms.push(&HistogramView { schema: 0, ..custom(&bounds) }).unwrap();

@@ -4,8 +4,11 @@ use std::fmt;
 
 use crate::error::{DecodeError, ErrorKind, Limit};
 use crate::frame::fields;
+use crate::histogram::{Histograms, Number};
 use crate::recycle::recycle;
 use crate::wire::Reader;
+use crate::wire::fast::{self, WireType, key};
+use crate::xor;
 
 /// How the samples of a chunk are encoded. Source: `Chunk.Encoding` in `prompb/types.proto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,6 +57,57 @@ pub struct ChunkView<'a> {
     pub encoding: ChunkEncoding,
     /// The encoded samples.
     pub data: &'a [u8],
+}
+
+impl ChunkView<'_> {
+    /// Appends the float samples of the chunk to the two columns, as [`xor::decode`](crate::xor::decode) does.
+    ///
+    /// # Errors
+    ///
+    /// If the chunk has another encoding, which can still be handed on as bytes, or if it is damaged. The columns are
+    /// then as long as they were.
+    ///
+    /// ```
+    /// use promha_remote_proto::ErrorKind;
+    /// use promha_remote_proto::frame::{ChunkEncoding, ChunkView};
+    ///
+    /// // A chunk of a newer server, with start times.
+    /// let chunk = ChunkView { min_ms: 0, max_ms: 0, encoding: ChunkEncoding::Other(4), data: &[0, 1] };
+    /// let error = chunk.decode_floats(&mut Vec::new(), &mut Vec::new()).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::ChunkEncoding { found: 4 });
+    /// ```
+    pub fn decode_floats(
+        &self,
+        timestamps_ms: &mut Vec<i64>,
+        values: &mut Vec<f64>,
+    ) -> Result<(), DecodeError> {
+        self.expect(ChunkEncoding::Xor)?;
+        xor::decode(self.data, timestamps_ms, values)
+    }
+
+    /// Replaces what is in `into` by the histograms of the chunk, as
+    /// [`Histograms::decode`](crate::histogram::Histograms::decode) does with this limit of buckets.
+    ///
+    /// # Errors
+    ///
+    /// If the chunk has another encoding than the kind of counts asks for, or if it is damaged or over the limit.
+    /// Nothing is in `into` then.
+    pub fn decode_histograms<N: Number>(
+        &self,
+        max_buckets: usize,
+        into: &mut Histograms<N>,
+    ) -> Result<(), DecodeError> {
+        into.clear();
+        self.expect(N::ENCODING)?;
+        into.decode(self.data, max_buckets)
+    }
+
+    fn expect(&self, encoding: ChunkEncoding) -> Result<(), DecodeError> {
+        if self.encoding == encoding {
+            return Ok(());
+        }
+        Err(DecodeError::new(ErrorKind::ChunkEncoding { found: self.encoding.to_wire() }, 0))
+    }
 }
 
 /// One series of a frame, or the part of it that the frame holds.
@@ -156,6 +210,9 @@ impl fmt::Debug for Chunks<'_> {
     }
 }
 
+const LABELS_KEY: u8 = key(fields::series::LABELS, WireType::Delimited);
+const CHUNKS_KEY: u8 = key(fields::series::CHUNKS, WireType::Delimited);
+
 /// Checks a whole `ChunkedSeries`, collects its labels and counts its chunks.
 fn read_series<'a>(
     mut series: Reader<'a>,
@@ -163,6 +220,16 @@ fn read_series<'a>(
     labels: &mut Vec<(&'a str, &'a str)>,
 ) -> Result<usize, DecodeError> {
     let mut chunks = 0;
+    // Labels come first and almost always in one form; they are checked as one string and cut.
+    let text = fast::text_prefix(series.rest(), CHUNKS_KEY);
+    let mut at = 0;
+    while labels.len() < max_labels
+        && let Some((label, next)) = fast::label(text, at, LABELS_KEY)
+    {
+        labels.push(label);
+        at = next;
+    }
+    series.advance(at);
     while let Some(field) = series.next_field()? {
         match field.number {
             fields::series::LABELS => {

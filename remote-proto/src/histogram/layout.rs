@@ -35,14 +35,14 @@ impl Layout {
     /// Takes over the layout of `view`.
     pub(super) fn set(&mut self, view: &HistogramView<'_>) {
         self.schema = view.schema;
-        self.zero_threshold = view.zero_threshold;
+        self.zero_threshold = plus_zero(view.zero_threshold);
         self.positive_spans.clear();
         self.positive_spans.extend_from_slice(view.positive_spans);
         self.negative_spans.clear();
         self.negative_spans.extend_from_slice(view.negative_spans);
         self.custom_values.clear();
         if view.schema == CUSTOM_SCHEMA {
-            self.custom_values.extend_from_slice(view.custom_values);
+            self.custom_values.extend(view.custom_values.iter().copied().map(plus_zero));
         }
     }
 
@@ -58,7 +58,7 @@ impl Layout {
     /// Whether buckets of the two mean the same.
     pub(super) fn is_comparable(&self, view: &HistogramView<'_>) -> bool {
         let equal_bits = |a: &[f64], b: &[f64]| {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == plus_zero(*b).to_bits())
         };
         self.schema == view.schema
             && self.zero_threshold == view.zero_threshold
@@ -139,11 +139,16 @@ fn check_room(reader: &BitReader<'_>, needed_bits: u128) -> Result<(), ErrorKind
     Err(ErrorKind::Truncated { needed_bytes, available_bytes: left_bits as u64 / 8 })
 }
 
+/// A bound of minus zero is one of zero: as such it is written, and so it is read.
+fn plus_zero(bound: f64) -> f64 {
+    if bound == 0.0 { 0.0 } else { bound }
+}
+
 /// One byte for 0 and for powers of two around the usual ones, nine for all others.
 fn read_zero_threshold(reader: &mut BitReader<'_>) -> f64 {
     match reader.read(8) {
         0 => 0.0,
-        255 => f64::from_bits(reader.read(64)),
+        255 => plus_zero(f64::from_bits(reader.read(64))),
         // 2^(byte - 244), by its exponent.
         byte => f64::from_bits((byte + 779) << 52),
     }
@@ -168,7 +173,7 @@ const MAX_BOUND_THOUSANDTHS: f64 = 33_554_430.0;
 
 fn read_bound(reader: &mut BitReader<'_>) -> f64 {
     match reader.varbit() {
-        0 => f64::from_bits(reader.read(64)),
+        0 => plus_zero(f64::from_bits(reader.read(64))),
         thousandths => (thousandths - 1) as f64 / 1_000.0,
     }
 }

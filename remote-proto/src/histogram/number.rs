@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::bits::{BitReader, BitWriter};
 use crate::error::DecodeError;
+use crate::frame::ChunkEncoding;
 use crate::gorilla::WriteWindow;
 use crate::histogram::columns::Histograms;
 use crate::histogram::view::{Count, HistogramView};
@@ -22,6 +23,9 @@ pub trait Sealed: Copy + Debug + PartialOrd + Default + 'static {
     /// What stands for the population of a bucket in messages: the difference to the population of the bucket
     /// before, or the population.
     type Bucket: Copy + Debug + PartialOrd + Default + 'static;
+
+    /// How chunks of this kind are marked.
+    const ENCODING: ChunkEncoding;
 
     /// How many bits a bucket of the first histogram of a chunk takes at least.
     const MIN_BUCKET_BITS: usize;
@@ -69,6 +73,7 @@ pub trait Sealed: Copy + Debug + PartialOrd + Default + 'static {
 impl Sealed for u64 {
     type Bucket = i64;
 
+    const ENCODING: ChunkEncoding = ChunkEncoding::Histogram;
     const MIN_BUCKET_BITS: usize = 1;
 
     fn to_count(self) -> Count {
@@ -121,6 +126,7 @@ impl Sealed for u64 {
 impl Sealed for f64 {
     type Bucket = f64;
 
+    const ENCODING: ChunkEncoding = ChunkEncoding::FloatHistogram;
     const MIN_BUCKET_BITS: usize = 64;
 
     fn to_count(self) -> Count {

@@ -8,7 +8,7 @@ use crate::series::arena::{Arena, SeriesEnds};
 /// One series, wherever it comes from: a write request of either version or an answer with samples.
 ///
 /// The protocol was checked (protobuf, UTF-8, limits, references), the rules for labels were not: they may be
-/// unsorted, there twice or empty if the sender says so.
+/// unsorted, there twice or empty if the sender says so. See [`labels::check`](crate::labels::check).
 #[derive(Clone, Copy)]
 pub struct SeriesView<'v> {
     arena: &'v Arena<'v>,
