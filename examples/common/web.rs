@@ -197,19 +197,22 @@ impl Server {
         tracing::info!(by = stopped_by, %timeout, "Told to stop, draining");
         lifecycle.drain();
         for handle in &handles {
-            handle.graceful_shutdown(Some(timeout.as_duration()));
+            handle.graceful_shutdown(None);
         }
         let drained = async { while servers.join_next().await.is_some() {} };
+        tokio::pin!(drained);
         tokio::select! {
-            () = drained => {}
+            () = &mut drained => tracing::info!("Drained, see you next time!"),
+            () = tokio::time::sleep(timeout.as_duration()) => {
+                let connections = handles.iter().map(Handle::connection_count).sum::<usize>();
+                tracing::warn!(connections, "Not drained in time, connections are cut");
+                handles.iter().for_each(Handle::shutdown);
+                drained.await;
+            }
             signal = signals.stop() => {
                 tracing::warn!(by = signal.name(), "Told to stop a second time, ending at once");
                 std::process::exit(128 + signal.number());
             }
-        }
-        match handles.iter().map(Handle::connection_count).sum::<usize>() {
-            0 => tracing::info!("Drained, see you next time!"),
-            connections => tracing::warn!(connections, "Not drained in time, connections are cut"),
         }
         Ok(())
     }

@@ -1,26 +1,20 @@
 //! The chunks of one series from several sources become one sequence of chunks.
 //!
-//! A series of one source passes as bytes. Several are merged by [`Stitch`]: it follows one replica, and fills its holes from
-//! the others. Works on whatever chunks are there and says which source it needs more of, so the length of a series
-//! does not show in memory.
+//! [`Planner`] decides what is decoded: chunks that are whole pass as bytes, what other replicas have in their span is
+//! dropped, and only around holes samples are merged. This file decodes and encodes what it asks for. Works on whatever
+//! chunks are there and says which source it needs more of, so the length of a series does not show in memory.
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use promha_merge::labels::Labels;
-use promha_merge::{Hints, OutOfOrder, Resolve, Resolved, Run, Stitch};
+use promha_merge::{Counts, Hints, OutOfOrder, PlanError, PlanStep, Planner, Run};
+use promha_remote_proto::frame::{ChunkEncoding, ChunkView};
+use promha_remote_proto::xor;
 
 use super::column::Column;
-use super::samples::{ChunkCutter, SamplesError};
+use super::samples::{ChunkCutter, Samples, SamplesError, without_reset_hint};
 use super::series::Chunk;
-
-/// What became of the chunks that came in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ChunkCounts {
-    /// Handed on as bytes.
-    pub passed: u64,
-    /// Decoded, because another source has samples in the same span.
-    pub decoded: u64,
-}
 
 /// What [`ChunkMerge::poll`] asks for or gives.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,12 +27,12 @@ pub enum Step {
     Done,
 }
 
-/// A member's chunks are broken. [`ChunkMerge::abandon`] the member to go on with the others.
+/// A member's chunks are broken. Go on with the others: the member has been dropped.
 #[derive(Debug, thiserror::Error)]
 pub enum ChunkError {
-    /// A chunk cannot be decoded.
+    /// A chunk cannot be read.
     #[error("the chunk from {min_ms} to {max_ms}: {source}")]
-    Decode {
+    Samples {
         /// The member whose chunk it is.
         member: usize,
         /// First timestamp the chunk claims.
@@ -48,26 +42,30 @@ pub enum ChunkError {
         /// What is wrong with it.
         source: SamplesError,
     },
-    /// A sample or chunk does not come after the one before.
-    #[error(
-        "{next_ms} comes after {last_ms}: chunks and samples of a series must be in time order. Replicas behind one upstream need `sort: true`"
-    )]
-    OutOfOrder {
-        /// The member that is not in order.
-        member: usize,
-        /// The time that came first.
-        last_ms: i64,
-        /// The time that came then.
-        next_ms: i64,
-    },
+    /// Chunks are not in order, or do not hold what they claim.
+    #[error("{}", plan_text(.0))]
+    Plan(PlanError),
 }
 
 impl ChunkError {
     /// The member that is at fault.
     pub fn member(&self) -> usize {
         match self {
-            Self::Decode { member, .. } | Self::OutOfOrder { member, .. } => *member,
+            Self::Samples { member, .. } => *member,
+            Self::Plan(error) => error.source_index(),
         }
+    }
+}
+
+/// Without the number of the source, which says nothing outside.
+fn plan_text(error: &PlanError) -> String {
+    match error {
+        PlanError::OutOfOrder(OutOfOrder { previous, next, .. }) => {
+            format!(
+                "{next} comes after {previous}: the chunks and samples of a series must be in the order of time"
+            )
+        }
+        other => other.to_string(),
     }
 }
 
@@ -77,156 +75,153 @@ pub fn is_counter(labels: &Labels) -> bool {
     ["_total", "_count", "_sum", "_bucket"].iter().any(|suffix| name.ends_with(suffix))
 }
 
-/// Merges the chunks of one series, as a state machine.
+/// Merges the chunks of one series after the other, as a state machine.
 #[derive(Debug)]
 pub struct ChunkMerge {
-    members: Vec<Member>,
-    policy: Stitch,
+    planner: Planner<ChunkBytes>,
+    /// Sources of the series.
+    members: usize,
+    /// Where chunks are read for stale markers.
+    scanned: Samples,
+    /// What is decoded of each member; at least one for each.
+    columns: Vec<Column>,
     cutter: ChunkCutter,
     ready: VecDeque<Chunk>,
-    counts: ChunkCounts,
+    /// The interval that the last series turned out to have: a good guess for the next.
+    interval_ms: Option<i64>,
+}
+
+/// What the planner holds of a chunk: two are equal if their bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ChunkBytes {
+    encoding: ChunkEncoding,
+    data: Bytes,
+}
+
+impl ChunkBytes {
+    fn view(&self, min_ms: i64, max_ms: i64) -> ChunkView<'_> {
+        ChunkView { min_ms, max_ms, encoding: self.encoding, data: &self.data }
+    }
 }
 
 impl ChunkMerge {
-    /// A merge of one series that `members` sources have. A `counter` never goes down but to start again.
-    pub fn new(members: usize, counter: bool) -> Self {
-        let mut policy = Stitch::new(Hints { interval_ms: None, counter });
-        policy.reset(members);
+    /// A merge without a series.
+    pub fn new() -> Self {
         Self {
-            members: (0..members).map(|_| Member::default()).collect(),
-            policy,
+            planner: Planner::new(0, Hints::default()),
+            members: 0,
+            scanned: Samples::default(),
+            columns: Vec::new(),
             cutter: ChunkCutter::default(),
             ready: VecDeque::new(),
-            counts: ChunkCounts::default(),
+            interval_ms: None,
         }
     }
 
-    /// Hands over the next chunks of a member.
+    /// Begins a series that `members` sources have. A `counter` never goes down but to start again.
+    pub fn begin(&mut self, members: usize, counter: bool) {
+        self.interval_ms = self.planner.interval_ms().or(self.interval_ms);
+        self.members = members;
+        self.planner.reset(members, Hints { interval_ms: self.interval_ms, counter });
+        self.columns.resize_with(self.columns.len().max(members), Column::default);
+        self.columns.iter_mut().for_each(Column::clear);
+        self.ready.clear();
+    }
+
+    /// Hands over the next chunks of a member, in time order.
     ///
     /// # Errors
-    /// [`ChunkError::OutOfOrder`] if they are not in time order or do not follow the member's earlier ones.
+    /// [`ChunkError`] if they are not; the member has been dropped then.
     pub fn supply(
         &mut self,
         member: usize,
         chunks: impl IntoIterator<Item = Chunk>,
     ) -> Result<(), ChunkError> {
-        let state = &mut self.members[member];
         for chunk in chunks {
-            if chunk.min_ms <= state.last_ms || chunk.max_ms < chunk.min_ms {
-                let next_ms = if chunk.max_ms < chunk.min_ms { chunk.max_ms } else { chunk.min_ms };
-                let last_ms = state.last_ms.max(chunk.min_ms);
-                return Err(ChunkError::OutOfOrder { member, last_ms, next_ms });
-            }
-            state.last_ms = chunk.max_ms;
-            state.queue.push_back(chunk);
+            let Chunk { min_ms, max_ms, encoding, data } = chunk;
+            // All encodings begin with the number of samples.
+            let samples = match xor::sample_count(&data) {
+                Ok(samples) => usize::from(samples),
+                Err(error) => {
+                    self.abandon(member);
+                    return Err(ChunkError::Samples { member, min_ms, max_ms, source: error.into() });
+                }
+            };
+            let bytes = ChunkBytes { encoding, data };
+            // A failed scrape leaves a stale marker in the place of its sample, so that the chunk seems to be whole.
+            // Nothing but reading it tells; a series that nobody else has need not be read.
+            let read = self.members > 1 && self.scanned.decode(bytes.view(min_ms, max_ms)).is_ok();
+            let all_live = read && !self.scanned.levels().any(promha_merge::is_stale);
+            let chunk = promha_merge::Chunk { min_ms, max_ms, samples, all_live, bytes };
+            self.planner.supply(member, chunk).map_err(ChunkError::Plan)?;
         }
         Ok(())
     }
 
     /// The member has no more chunks of this series.
     pub fn exhaust(&mut self, member: usize) {
-        self.members[member].exhausted = true;
+        self.planner.exhaust(member);
     }
 
     /// The member has failed: what it gave and is not merged yet is dropped.
     pub fn abandon(&mut self, member: usize) {
-        self.members[member].queue.clear();
-        self.policy.abandon(member);
-        self.exhaust(member);
+        self.planner.abandon(member);
     }
 
-    /// What became of the chunks so far.
-    pub fn counts(&self) -> ChunkCounts {
-        self.counts
+    /// What became of the chunks so far, of all series.
+    pub fn counts(&self) -> Counts {
+        self.planner.counts()
     }
 
     /// Goes on until something is needed or comes out.
     ///
     /// # Errors
-    /// [`ChunkError`] when a member's chunk cannot be read.
+    /// [`ChunkError`] when a member's chunk is broken; the member has been dropped then.
     pub fn poll(&mut self) -> Result<Step, ChunkError> {
-        if let [only] = self.members.as_mut_slice() {
-            return Ok(match only.queue.pop_front() {
-                Some(chunk) => {
-                    self.counts.passed += 1;
-                    Step::Emit(chunk)
-                }
-                None if only.exhausted => Step::Done,
-                None => Step::Need(0),
-            });
-        }
         loop {
             if let Some(chunk) = self.ready.pop_front() {
                 return Ok(Step::Emit(chunk));
             }
-            let members = &self.members;
-            let resolved = self.policy.poll(|source| &members[source].column).map_err(|error| {
-                let OutOfOrder { source: member, previous: last_ms, next: next_ms } = error;
-                ChunkError::OutOfOrder { member, last_ms, next_ms }
-            })?;
-            match resolved {
-                Resolved::Need { source, keep_from } => {
-                    let member = &mut self.members[source];
-                    if let Some(chunk) = member.queue.pop_front() {
-                        member.column.drop_before(keep_from);
-                        self.counts.decoded += 1;
-                        member.open(source, &chunk)?;
-                        self.policy.supply(source);
-                    } else if member.exhausted {
-                        self.policy.exhaust(source);
-                    } else {
-                        return Ok(Step::Need(source));
+            let columns = &self.columns;
+            match self.planner.poll(|source| &columns[source]).map_err(ChunkError::Plan)? {
+                PlanStep::Need(member) => return Ok(Step::Need(member)),
+                PlanStep::Decode { source: member, keep_from, chunk } => {
+                    self.columns[member].drop_before(keep_from);
+                    let (min_ms, max_ms) = (chunk.min_ms, chunk.max_ms);
+                    if let Err(source) = self.columns[member].append(chunk.bytes.view(min_ms, max_ms)) {
+                        self.planner.abandon(member);
+                        return Err(ChunkError::Samples { member, min_ms, max_ms, source });
                     }
+                    self.planner.decoded(member);
                 }
-                Resolved::Run(Run { source, range, continues, .. }) => {
-                    self.members[source].column.push_to(&mut self.cutter, range, continues, &mut self.ready);
+                PlanStep::Pass { chunk, continues, .. } => {
+                    let ChunkBytes { encoding, data } = chunk.bytes.clone();
+                    let data = if continues { data } else { without_reset_hint(encoding, data) };
+                    self.cutter.cut(&mut self.ready);
+                    self.ready.push_back(Chunk {
+                        min_ms: chunk.min_ms,
+                        max_ms: chunk.max_ms,
+                        encoding,
+                        data,
+                    });
                 }
-                Resolved::Done if self.cutter.is_empty() => return Ok(Step::Done),
-                Resolved::Done => self.cutter.cut(&mut self.ready),
+                PlanStep::Run(Run { source, range, continues, .. }) => {
+                    self.columns[source].push_to(&mut self.cutter, range, continues, &mut self.ready);
+                }
+                PlanStep::Done if self.cutter.is_empty() => return Ok(Step::Done),
+                PlanStep::Done => self.cutter.cut(&mut self.ready),
             }
         }
     }
 }
 
-/// What one source has of the series.
-#[derive(Debug)]
-struct Member {
-    queue: VecDeque<Chunk>,
-    column: Column,
-    /// End of the last chunk that was supplied.
-    last_ms: i64,
-    exhausted: bool,
-}
-
-impl Default for Member {
+impl Default for ChunkMerge {
     fn default() -> Self {
-        Self { queue: VecDeque::new(), column: Column::default(), last_ms: i64::MIN, exhausted: false }
+        Self::new()
     }
 }
-
-impl Member {
-    /// Decodes the next chunk. What passes around it relies on its samples being in order and where it says they are.
-    fn open(&mut self, member: usize, chunk: &Chunk) -> Result<(), ChunkError> {
-        let known = self.column.at_ms().len();
-        let (min_ms, max_ms) = (chunk.min_ms, chunk.max_ms);
-        let decoded = self.column.append(chunk);
-        decoded.map_err(|source| ChunkError::Decode { member, min_ms, max_ms, source })?;
-        let added = &self.column.at_ms()[known..];
-        let disorder = (added.windows(2).find(|pair| pair[1] <= pair[0]).map(|pair| (pair[0], pair[1])))
-            .or_else(|| {
-                added.first().filter(|&&first_ms| first_ms < min_ms).map(|&first_ms| (min_ms, first_ms))
-            })
-            .or_else(|| added.last().filter(|&&last_ms| last_ms > max_ms).map(|&last_ms| (last_ms, max_ms)));
-        match disorder {
-            None => Ok(()),
-            Some((last_ms, next_ms)) => Err(ChunkError::OutOfOrder { member, last_ms, next_ms }),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::samples::Samples;
     use super::*;
 
     fn chunks(samples: impl IntoIterator<Item = (i64, f64)>) -> Vec<Chunk> {
@@ -243,9 +238,15 @@ mod tests {
         (from..to).map(|scrape| (scrape * 15_000 + shift_ms, scrape as f64)).collect()
     }
 
+    fn begun(members: usize) -> ChunkMerge {
+        let mut merge = ChunkMerge::new();
+        merge.begin(members, false);
+        merge
+    }
+
     /// Merges members that hand over their chunks one at a time.
-    fn merge(members: &[Vec<Chunk>]) -> (Vec<Chunk>, ChunkCounts) {
-        let mut merge = ChunkMerge::new(members.len(), false);
+    fn merge(members: &[Vec<Chunk>]) -> (Vec<Chunk>, Counts) {
+        let mut merge = begun(members.len());
         let mut left: Vec<_> = members.iter().map(|chunks| chunks.iter().cloned()).collect();
         let mut merged = Vec::new();
         loop {
@@ -276,13 +277,15 @@ mod tests {
         let member = chunks(scraped(0, 400, 0));
         let (merged, counts) = merge(std::slice::from_ref(&member));
         assert_eq!(merged, member);
-        assert_eq!(counts, ChunkCounts { passed: 4, decoded: 0 });
+        assert_eq!((counts.passed, counts.collapsed, counts.dropped), (4, 0, 0));
     }
 
     #[test]
     fn identical_members_come_once() {
         let member = chunks(scraped(0, 400, 0));
-        assert_eq!(merge(&[member.clone(), member.clone(), member.clone()]).0, member);
+        let (merged, counts) = merge(&[member.clone(), member.clone(), member.clone()]);
+        assert_eq!(merged, member);
+        assert_eq!((counts.passed, counts.collapsed), (4, 8), "{counts:?}");
     }
 
     #[test]
@@ -293,10 +296,12 @@ mod tests {
     }
 
     #[test]
-    fn of_jittered_members_one_is_followed_whatever_their_order() {
-        let (a, b) = (chunks(scraped(0, 300, 0)), chunks(scraped(0, 300, 200)));
-        for members in [[a.clone(), b.clone()], [b, a]] {
-            assert_eq!(samples(&merge(&members).0), scraped(0, 300, 0));
+    fn of_jittered_members_one_passes_whatever_their_order() {
+        let (a, b) = (chunks(scraped(0, 1_200, 0)), chunks(scraped(0, 1_200, 200)));
+        for members in [[a.clone(), b.clone()], [b, a.clone()]] {
+            let (merged, counts) = merge(&members);
+            assert_eq!(merged, a);
+            assert!(counts.passed == 10 && counts.dropped >= 7 && counts.decoded <= 4, "{counts:?}");
         }
     }
 
@@ -315,7 +320,7 @@ mod tests {
         let good = chunks(scraped(0, 240, 0));
         let mut broken = chunks(scraped(0, 240, 100));
         broken[0].data = broken[0].data.slice(..10);
-        let mut merge = ChunkMerge::new(2, false);
+        let mut merge = begun(2);
         merge.supply(0, broken.clone()).unwrap();
         merge.supply(1, good.clone()).unwrap();
         merge.exhaust(1);
@@ -329,8 +334,8 @@ mod tests {
         assert_eq!(samples(&merged), scraped(0, 240, 0));
 
         broken.reverse();
-        let error = ChunkMerge::new(1, false).supply(0, broken).unwrap_err();
-        assert!(matches!(error, ChunkError::OutOfOrder { member: 0, .. }), "{error}");
+        let error = begun(1).supply(0, broken).unwrap_err();
+        assert!(matches!(error, ChunkError::Plan(PlanError::OutOfOrder(_))), "{error}");
     }
 
     /// A chunk whose samples are not where it says would break the order of what passes around it.
@@ -338,7 +343,7 @@ mod tests {
     fn a_chunk_must_hold_what_it_claims() {
         let mut lying = chunks(scraped(0, 100, 0));
         lying[0].max_ms -= 15_000;
-        let mut merge = ChunkMerge::new(2, false);
+        let mut merge = begun(2);
         merge.supply(0, lying).unwrap();
         merge.supply(1, chunks(scraped(50, 150, 100))).unwrap();
         assert_eq!(merge.poll().unwrap_err().member(), 0);

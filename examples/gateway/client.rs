@@ -145,8 +145,10 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     let matchers =
         selector::parse(&args.selector).map_err(|error| ClientError::Argument(error.to_string()))?;
     let query = Query { start_timestamp_ms: start_ms, end_timestamp_ms: end_ms, matchers, hints: None };
+    let client = http_client(args.http_config_file.as_deref())
+        .map_err(|error| ClientError::Argument(error.to_string()))?;
     let started = Instant::now();
-    let response = tokio::time::timeout(args.timeout.as_duration(), send(args, query))
+    let response = tokio::time::timeout(args.timeout.as_duration(), send(&client, args, query))
         .await
         .map_err(|_| ClientError::Transport(format!("no answer within {}", args.timeout)))??;
     let header =
@@ -192,15 +194,13 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     Ok(())
 }
 
-async fn send(args: &ReadArgs, query: Query) -> Result<reqwest::Response, ClientError> {
-    let client = http_client(args.http_config_file.as_deref())
-        .map_err(|error| ClientError::Argument(error.to_string()))?;
+async fn send(client: &HttpClient, args: &ReadArgs, query: Query) -> Result<reqwest::Response, ClientError> {
     let types: &[ResponseType] = match args.accept {
         None => &[ResponseType::StreamedXorChunks, ResponseType::Samples],
         Some(Accept::Streamed) => &[ResponseType::StreamedXorChunks],
         Some(Accept::Samples) => &[ResponseType::Samples],
     };
-    let request = ask(&client, &args.url, query, types).await?;
+    let request = ask(client, &args.url, query, types).await?;
     let response = request.send().await.map_err(|error| transport(&error))?;
     if !response.status().is_success() {
         let status = response.status().as_u16();

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use promha_remote_proto::frame::ChunkView;
 use prost::Message;
 
 use super::samples::{ChunkCutter, Samples, SamplesError};
@@ -39,9 +40,9 @@ impl Column {
     ///
     /// # Errors
     /// [`SamplesError`]; nothing is added then.
-    pub fn append(&mut self, chunk: &Chunk) -> Result<(), SamplesError> {
+    pub fn append(&mut self, chunk: ChunkView<'_>) -> Result<(), SamplesError> {
         let mut samples = self.spare.pop().unwrap_or_default();
-        if let Err(error) = samples.decode(chunk.view()) {
+        if let Err(error) = samples.decode(chunk) {
             self.spare.push(samples);
             return Err(error);
         }
@@ -49,6 +50,11 @@ impl Column {
         self.levels.extend(samples.levels());
         self.chunks.push_back(Decoded { samples, dropped: 0 });
         Ok(())
+    }
+
+    /// Drops all samples, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.drop_before(self.at_ms.len());
     }
 
     /// Drops the samples before `index`, which becomes 0.

@@ -38,6 +38,8 @@ pub struct Fanout {
     groups: Vec<GroupState>,
     metrics: Metrics,
     partial_response: bool,
+    /// Serves one series after the other.
+    chunk_merge: ChunkMerge,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,7 @@ impl Fanout {
             groups: Vec::new(),
             metrics: metrics.clone(),
             partial_response: topology.partial_response,
+            chunk_merge: ChunkMerge::new(),
         };
         let mut reads = Vec::new();
         for group in &topology.groups {
@@ -155,7 +158,9 @@ impl Fanout {
     async fn merge_series(&mut self, group: &[usize], sink: &mut impl Sink) -> Result<(), ReadError> {
         let heads: Vec<_> = group.iter().filter_map(|&source| self.sources[source].head.take()).collect();
         let Some(labels) = heads.first().map(|head| head.labels.clone()) else { return Ok(()) };
-        let mut merge = ChunkMerge::new(heads.len(), is_counter(&labels));
+        let mut merge = std::mem::take(&mut self.chunk_merge);
+        let before = merge.counts();
+        merge.begin(heads.len(), is_counter(&labels));
         for (member, head) in heads.into_iter().enumerate() {
             if let Err(error) = merge.supply(member, head.chunks) {
                 self.drop_member(&mut merge, group, &labels, error, sink)?;
@@ -191,7 +196,8 @@ impl Fanout {
         if !out.is_empty() {
             sink.write(&labels, out).await?;
         }
-        self.metrics.merged(merge.counts());
+        self.metrics.merged(merge.counts(), before);
+        self.chunk_merge = merge;
         Ok(())
     }
 

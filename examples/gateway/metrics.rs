@@ -11,7 +11,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use promha_remote_proto::prompb::ResponseType;
 
-use super::chunks::ChunkCounts;
+use promha_merge::Counts;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct UpstreamLabels {
@@ -104,7 +104,7 @@ impl Metrics {
         registry.register("queries", "Queries by the type of the answer", metrics.queries.clone());
         registry.register(
             "chunks",
-            "Chunks of upstreams: passed on as bytes, or decoded to be merged",
+            "Chunks of upstreams: passed on as bytes, collapsed into an identical one, dropped because another replica lacks nothing in their span; and how many were decoded to know",
             metrics.chunks.clone(),
         );
         registry.register("series", "Series that were sent", metrics.series.clone());
@@ -154,10 +154,15 @@ impl Metrics {
         self.queries.get_or_create(&TypeLabel { response_type }).inc_by(queries as u64);
     }
 
-    /// Adds what became of a series' chunks.
-    pub fn merged(&self, counts: ChunkCounts) {
+    /// Adds what became of a series' chunks: what has been counted now, and what had been before it.
+    pub fn merged(&self, now: Counts, before: Counts) {
         self.series.inc();
-        for (handling, count) in [("passed", counts.passed), ("decoded", counts.decoded)] {
+        for (handling, count) in [
+            ("passed", now.passed - before.passed),
+            ("collapsed", now.collapsed - before.collapsed),
+            ("dropped", now.dropped - before.dropped),
+            ("decoded", now.decoded - before.decoded),
+        ] {
             self.chunks.get_or_create(&HandlingLabel { handling }).inc_by(count);
         }
     }

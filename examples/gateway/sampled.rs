@@ -83,7 +83,8 @@ fn join(mut members: Vec<Part>) -> Result<Part, UpstreamError> {
     members.push(last);
     let labels = members[0].labels.clone();
     let broken = |source| UpstreamError::Chunks { labels: labels.clone(), source };
-    let mut merge = ChunkMerge::new(members.len(), is_counter(&labels));
+    let mut merge = ChunkMerge::new();
+    merge.begin(members.len(), is_counter(&labels));
     for (index, member) in members.into_iter().enumerate() {
         merge.supply(index, member.chunks).map_err(broken)?;
         merge.exhaust(index);

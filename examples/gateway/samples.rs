@@ -119,6 +119,23 @@ impl Samples {
     }
 }
 
+/// A chunk as it is after a seam: what a histogram chunk's header says about the counter before it is void. That a
+/// histogram is a gauge stays.
+pub fn without_reset_hint(encoding: ChunkEncoding, data: Bytes) -> Bytes {
+    /// The flags stand behind the number of samples; the upper two bits are the hint, both set for a gauge.
+    const FLAGS_AT: usize = 2;
+    const HINT: u8 = 0b1100_0000;
+    let is_histogram = matches!(encoding, ChunkEncoding::Histogram | ChunkEncoding::FloatHistogram);
+    match data.get(FLAGS_AT) {
+        Some(flags) if is_histogram && !matches!(flags & HINT, 0 | HINT) => {
+            let mut data = data.to_vec();
+            data[FLAGS_AT] &= !HINT;
+            Bytes::from(data)
+        }
+        _ => data,
+    }
+}
+
 /// Cuts samples into chunks.
 #[derive(Debug, Default)]
 pub struct ChunkCutter {

@@ -27,8 +27,9 @@
 //! - **Counters** never step back because of a switch. A filler below the last value that came out, less than
 //!   1.5 intervals after it, may be older than it looks (no clock is exact), so it is passed over, unless its
 //!   own replica shows that drop right here, from the level that the output is at, and the output has not just
-//!   had it. Later than that it is a reset, whatever the clocks. Likewise passed over is a filler whose replica
-//!   is about to show a drop to the level that the output is at.
+//!   had it. Later than that it is a reset, whatever the clocks. Likewise passed over is a filler at the level
+//!   from which the output has just dropped, or whose replica is about to drop to the level that the output is
+//!   at.
 //! - **Equal times.** Replicas that give the very same samples are followed together, whatever their order.
 //!   Where they part, or where two could follow, the earlier sample decides; at the same time a live one
 //!   rather than a marker, a histogram rather than a float, a number rather than a NaN, the larger value.
@@ -42,8 +43,10 @@
 //! [`Penalty`](crate::Penalty) leaves holes that another replica could fill, and loses samples at each switch;
 //! [`Interval`](crate::Interval) mixes replicas and lets the marker of one hide the others.
 
+mod hole;
 pub(crate) mod pace;
 pub(crate) mod replica;
+mod unread;
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -51,6 +54,7 @@ use std::ops::Range;
 use crate::order::OutOfOrder;
 use crate::resolve::{Resolve, Resolved, Run};
 use crate::samples::{Samples, is_stale, prefer};
+use hole::Verdict;
 use pace::Pace;
 use replica::{Replica, Wait, after};
 
@@ -81,12 +85,13 @@ use replica::{Replica, Wait, after};
 #[derive(Debug, Default)]
 pub struct Stitch {
     hints: Hints,
-    replicas: Vec<Replica>,
+    pub(crate) replicas: Vec<Replica>,
     /// The replicas that gave the last sample, ascending. Several, as long as they are the same.
-    followed: Vec<usize>,
+    pub(crate) followed: Vec<usize>,
     /// When the last sample was, live or not.
-    last_ms: Option<i64>,
+    pub(crate) last_ms: Option<i64>,
     live: Option<Live>,
+    tail: Tail,
     /// Others with samples in a hole, and those samples; kept for their memory.
     inside: Vec<usize>,
     fillers: Vec<(usize, usize)>,
@@ -112,32 +117,21 @@ struct Live {
     at_ms: i64,
     level: f64,
     histogram: bool,
-    /// It was below the one before it.
-    fell: bool,
+    /// The level it fell from, if it was below the one before it. Unknown if nobody has looked at that one.
+    fell_from: Option<Option<f64>>,
 }
 
-/// What the followed replica has next.
-#[derive(Debug, Clone, Copy)]
-enum Offer {
-    Live(i64),
-    /// A stale marker, and when its next live sample is.
-    Marker {
-        at_ms: i64,
-        live_ms: Option<i64>,
+/// What is known of the end of what came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Tail {
+    /// `live` is right.
+    #[default]
+    Read,
+    /// Nobody has looked at the last samples, and `live` is out of date.
+    Unread {
+        /// None of them is a stale marker.
+        all_live: bool,
     },
-    End,
-}
-
-/// What to do about a step that is not plain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// The next sample of the followed replica comes out.
-    Take,
-    /// It does not.
-    Drop,
-    /// Others are followed now; their next sample comes out.
-    Switch,
-    Done,
 }
 
 impl Stitch {
@@ -155,6 +149,7 @@ impl Stitch {
         self.followed.clear();
         self.last_ms = None;
         self.live = None;
+        self.tail = Tail::Read;
     }
 
     /// Drops a source that has failed: what it has given and has not come out does not come.
@@ -165,7 +160,7 @@ impl Stitch {
     }
 
     /// Looks at the columns that are new.
-    fn open<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<(), OutOfOrder<i64>> {
+    pub(crate) fn open<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<(), OutOfOrder<i64>> {
         let supplied = |(_, replica): &(usize, &mut Replica)| replica.window.is_supplied();
         for (source, replica) in self.replicas.iter_mut().enumerate().filter(supplied) {
             replica.open(source, columns(source).at_ms())?;
@@ -174,9 +169,10 @@ impl Stitch {
     }
 
     /// What comes out next, if anything does. Nothing has changed when there is something to wait for.
-    fn advance<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<Option<Run>, Wait> {
+    pub(crate) fn advance<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<Option<Run>, Wait> {
         loop {
             self.pass_over(columns);
+            self.read_tail_again(columns);
             if let Some(source) = self.sources().find(|&source| {
                 let window = &self.replicas[source].window;
                 !window.has_unread() && !window.is_exhausted()
@@ -192,7 +188,7 @@ impl Stitch {
             }
             match self.examine(columns)? {
                 Verdict::Take => return Ok(Some(self.take(source, at..at + 1, columns(source)))),
-                Verdict::Drop => self.followed.iter().for_each(|&same| self.replicas[same].window.at += 1),
+                Verdict::Drop => self.drop_next(columns),
                 Verdict::Switch => {
                     self.switch();
                     let source = self.followed[0];
@@ -205,7 +201,7 @@ impl Stitch {
     }
 
     /// Nobody's samples are needed up to the last one that came out.
-    fn pass_over<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) {
+    pub(crate) fn pass_over<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) {
         let Some(last_ms) = self.last_ms else { return };
         for (source, replica) in self.replicas.iter_mut().enumerate() {
             if replica.window.has_unread() {
@@ -271,8 +267,7 @@ impl Stitch {
         let replica = &self.replicas[source];
         let column = columns(source);
         let times_ms = &column.at_ms()[..replica.window.len.min(start + WATCHED_RUN)];
-        let from_live =
-            start > replica.window.at || self.live.is_some_and(|live| Some(live.at_ms) == self.last_ms);
+        let from_live = start > replica.window.at || self.last_is_live();
         let (Some(pace), Some(last_ms), true) = (self.followed_pace(), self.last_ms, from_live) else {
             return (start, None);
         };
@@ -338,183 +333,26 @@ impl Stitch {
         calm_end
     }
 
-    /// Decides about a step that is not plain.
-    fn examine<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<Verdict, Wait> {
-        let offer = self.offer(columns)?;
-        let until_ms = match offer {
-            Offer::Live(at_ms) => Some(at_ms),
-            Offer::Marker { live_ms, .. } => live_ms,
-            Offer::End => None,
-        };
-        let mut inside = std::mem::take(&mut self.inside);
-        inside.clear();
-        inside.extend(self.others().filter(|&other| {
-            let head_ms = self.head_ms(other, columns);
-            head_ms.is_some_and(|head_ms| until_ms.is_none_or(|until_ms| head_ms < until_ms))
-        }));
-        let verdict = match offer {
-            Offer::Live(_) if inside.is_empty() => Ok(Verdict::Take),
-            _ => self.examine_hole(offer, until_ms, &inside, columns).inspect(|_| {
-                self.replicas.iter_mut().for_each(|replica| replica.pace = replica.fresh_pace);
-            }),
-        };
-        self.inside = inside;
-        verdict
-    }
-
-    fn examine_hole<S: Samples>(
-        &mut self,
-        offer: Offer,
-        until_ms: Option<i64>,
-        inside: &[usize],
-        columns: &impl Fn(usize) -> S,
-    ) -> Result<Verdict, Wait> {
-        let pace = self.learn(inside, columns)?;
-        match offer {
-            Offer::Live(at_ms) => {
-                if self.live.is_none_or(|live| live.at_ms.abs_diff(at_ms) < pace.gap_ms()) {
-                    return Ok(Verdict::Take);
-                }
-            }
-            Offer::Marker { at_ms, .. } => {
-                if anyone(self.others(), |other| self.lives_at(other, at_ms, columns))? {
-                    return Ok(Verdict::Drop);
-                }
-            }
-            Offer::End => {
-                let due_ms = self.live.map(|live| live.at_ms.saturating_add_unsigned(pace.missed_ms()));
-                let due_ms = due_ms.unwrap_or(i64::MIN);
-                if !anyone(self.others(), |other| self.goes_on_to(other, due_ms, columns))? {
-                    return Ok(Verdict::Done);
-                }
-            }
-        }
-        self.fillers.clear();
-        for &other in inside {
-            if let Some(index) = self.filler(other, offer, until_ms, pace, columns)? {
-                self.fillers.push((other, index));
-            }
-        }
-        keep_best(&mut self.fillers, columns);
-        let first_ms = self.fillers.first().map(|&(other, index)| columns(other).at_ms()[index]);
-        Ok(match (offer, first_ms) {
-            (Offer::End, None) => Verdict::Done,
-            (_, None) => Verdict::Take,
-            (Offer::Marker { at_ms, .. }, Some(first_ms)) if at_ms < first_ms => Verdict::Take,
-            _ => Verdict::Switch,
-        })
-    }
-
-    fn offer<S: Samples>(&self, columns: &impl Fn(usize) -> S) -> Result<Offer, Wait> {
-        let source = self.followed[0];
-        let Some(at_ms) = self.head_ms(source, columns) else { return Ok(Offer::End) };
-        if !is_stale(columns(source).level(self.replicas[source].window.at)) {
-            return Ok(Offer::Live(at_ms));
-        }
-        let mut live_ms = None;
-        for &same in &self.followed {
-            let column = columns(same);
-            let mut next = self.replicas[same].window.at + 1;
-            // Of a replica that is nothing but markers, do not ask for all of them.
-            let give_up = next + pace::STEPS;
-            while self.replicas[same].reaches(same, next)? && next < give_up && is_stale(column.level(next)) {
-                next += 1;
-            }
-            let next_ms = column.at_ms()[..self.replicas[same].window.len].get(next).copied();
-            live_ms = [live_ms, next_ms].into_iter().flatten().min();
-        }
-        Ok(Offer::Marker { at_ms, live_ms })
-    }
-
-    /// Learns the intervals of those concerned: the shortest one counts. It is remembered with the verdict and
-    /// not before, or it would matter how often there was something to wait for.
-    fn learn<S: Samples>(&mut self, inside: &[usize], columns: &impl Fn(usize) -> S) -> Result<Pace, Wait> {
-        let Self { replicas, followed, .. } = self;
-        replicas.iter_mut().for_each(|replica| replica.fresh_pace = replica.pace);
-        let mut shortest = None;
-        for &source in followed.iter().chain(inside) {
-            let replica = &mut replicas[source];
-            let times_ms = columns(source);
-            replica.fresh_pace = replica.learn(source, times_ms.at_ms(), replica.window.at, replica.pace)?;
-            shortest = [shortest, replica.fresh_pace].into_iter().flatten().min();
-        }
-        Ok(shortest.unwrap_or(Pace::FALLBACK))
-    }
-
-    /// The first sample of another replica that can follow the last one that came out, and be followed by
-    /// what comes at `until_ms`.
-    fn filler<S: Samples>(
-        &self,
-        source: usize,
-        offer: Offer,
-        until_ms: Option<i64>,
-        pace: Pace,
-        columns: &impl Fn(usize) -> S,
-    ) -> Result<Option<usize>, Wait> {
-        let replica = &self.replicas[source];
-        let column = columns(source);
-        let times_ms = &column.at_ms()[..replica.window.len];
-        let mut index = replica.window.at;
-        if let Some(live) = self.live {
-            let too_close_ms = live.at_ms.saturating_add_unsigned(pace.close_ms() - 1);
-            index = after(times_ms, index, too_close_ms);
-        }
-        let last_is_live = self.live.is_some_and(|live| Some(live.at_ms) == self.last_ms);
-        let markers_count = last_is_live && !matches!(offer, Offer::Marker { .. });
-        let latest_ms = until_ms.map_or(i64::MAX, |ms| ms.saturating_sub_unsigned(pace.close_ms()));
-        while replica.reaches(source, index)? && times_ms[index] <= latest_ms {
-            let fills = if is_stale(column.level(index)) {
-                let everyone_else = self.sources().filter(|&s| s != source);
-                markers_count && !anyone(everyone_else, |o| self.lives_at(o, times_ms[index], columns))?
-            } else {
-                !self.steps_back(source, index, pace, column)?
-            };
-            if fills {
-                return Ok(Some(index));
-            }
-            index += 1;
-        }
-        Ok(None)
-    }
-
-    /// Whether a filler would be a false counter reset, or be followed by one.
-    fn steps_back<S: Samples>(
-        &self,
-        source: usize,
-        index: usize,
-        pace: Pace,
-        column: S,
-    ) -> Result<bool, Wait> {
-        let Some(live) = self.live.filter(|_| self.hints.counter) else { return Ok(false) };
-        let times_ms = column.at_ms();
-        let is_soon = live.at_ms.abs_diff(times_ms[index]) < pace.gap_ms();
-        if !is_soon || live.histogram != column.is_histogram(index) {
-            return Ok(false);
-        }
-        let replica = &self.replicas[source];
-        // Whether the replica falls from one sample to the other, and what came out last is at the upper level.
-        let fall = |from: usize, to: usize| {
-            let (upper, lower) = (column.level(from), column.level(to));
-            let falls = column.is_histogram(from) == column.is_histogram(to) && lower < upper;
-            falls.then_some(live.level - lower > upper - live.level)
-        };
-        if column.level(index) < live.level {
-            let Some(before) = replica.before(source, index)? else { return Ok(true) };
-            let is_here = live.at_ms.saturating_sub_unsigned(pace.gap_ms()) < times_ms[before];
-            return Ok(live.fell || !is_here || fall(before, index) != Some(true));
-        }
-        let falls_next = if replica.reaches(source, index + 1)? { fall(index, index + 1) } else { None };
-        Ok(falls_next.is_some_and(|is_above| live.fell || !is_above))
-    }
-
     /// Follows those that have the best filler.
     fn switch(&mut self) {
         let Self { replicas, followed, fillers, .. } = self;
-        replicas.iter_mut().for_each(|replica| replica.taken = None);
+        for replica in replicas.iter_mut() {
+            (replica.taken, replica.continues_at) = (None, None);
+        }
         followed.clear();
         for &(source, index) in fillers.iter() {
             replicas[source].window.at = index;
             followed.push(source);
+        }
+    }
+
+    /// The next sample of the followed replica does not come out.
+    fn drop_next<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) {
+        for &source in &self.followed {
+            let replica = &mut self.replicas[source];
+            replica.dropped_ms = Some(columns(source).at_ms()[replica.window.at]);
+            replica.window.at += 1;
+            (replica.taken, replica.continues_at) = (None, None);
         }
     }
 
@@ -525,19 +363,33 @@ impl Stitch {
             let replica = &mut self.replicas[same];
             replica.window.at += range.len();
             replica.taken = Some(replica.window.at);
+            replica.continues_at = None;
         }
         self.last_ms = Some(column.at_ms()[range.end - 1]);
         let mut live = range.clone().rev().filter(|&index| !is_stale(column.level(index)));
-        if let Some(index) = live.next() {
-            let (level, histogram) = (column.level(index), column.is_histogram(index));
-            let before = match live.next() {
-                Some(before) => Some((column.level(before), column.is_histogram(before))),
-                None => self.live.map(|live| (live.level, live.histogram)),
-            };
-            let fell = before.is_some_and(|before| before.1 == histogram && level < before.0);
-            self.live = Some(Live { at_ms: column.at_ms()[index], level, histogram, fell });
-        }
+        let Some(index) = live.next() else {
+            if let Tail::Unread { all_live } = &mut self.tail {
+                *all_live = false;
+            }
+            return Run { source, range, continues, lift: 0.0 };
+        };
+        let (level, histogram) = (column.level(index), column.is_histogram(index));
+        let fall = |(before, kind): (f64, bool)| (kind == histogram && level < before).then_some(before);
+        let fell_from = match (live.next(), self.tail) {
+            (Some(before), _) => Some(fall((column.level(before), column.is_histogram(before)))),
+            (None, Tail::Read) => Some(self.live.and_then(|live| fall((live.level, live.histogram)))),
+            (None, Tail::Unread { .. }) => None,
+        };
+        self.live = Some(Live { at_ms: column.at_ms()[index], level, histogram, fell_from });
+        self.tail = Tail::Read;
         Run { source, range, continues, lift: 0.0 }
+    }
+
+    pub(crate) fn last_is_live(&self) -> bool {
+        match self.tail {
+            Tail::Read => self.live.is_some_and(|live| Some(live.at_ms) == self.last_ms),
+            Tail::Unread { all_live } => all_live,
+        }
     }
 
     fn sources(&self) -> Range<usize> {
@@ -552,49 +404,10 @@ impl Stitch {
         self.followed.iter().filter_map(|&source| self.replicas[source].pace).min()
     }
 
-    fn head_ms<S: Samples>(&self, source: usize, columns: &impl Fn(usize) -> S) -> Option<i64> {
+    pub(crate) fn head_ms<S: Samples>(&self, source: usize, columns: &impl Fn(usize) -> S) -> Option<i64> {
         let replica = &self.replicas[source];
         replica.window.has_unread().then(|| columns(source).at_ms()[replica.window.at])
     }
-
-    fn lives_at<S: Samples>(
-        &self,
-        source: usize,
-        at_ms: i64,
-        columns: &impl Fn(usize) -> S,
-    ) -> Result<bool, Wait> {
-        self.replicas[source].lives_at(source, columns(source), at_ms)
-    }
-
-    /// Whether a replica has a sample at `due_ms` or later.
-    fn goes_on_to<S: Samples>(
-        &self,
-        source: usize,
-        due_ms: i64,
-        columns: &impl Fn(usize) -> S,
-    ) -> Result<bool, Wait> {
-        let replica = &self.replicas[source];
-        match columns(source).at_ms()[..replica.window.len].last() {
-            Some(&last_ms) if last_ms >= due_ms => Ok(replica.window.has_unread()),
-            _ => replica.reaches(source, replica.window.len),
-        }
-    }
-}
-
-/// Whether it is true of any of them. What is unknown of one does not matter if it is true of another.
-fn anyone(
-    sources: impl Iterator<Item = usize>,
-    is_true: impl Fn(usize) -> Result<bool, Wait>,
-) -> Result<bool, Wait> {
-    let mut unknown = None;
-    for source in sources {
-        match is_true(source) {
-            Ok(true) => return Ok(true),
-            Ok(false) => {}
-            Err(wait) => unknown = unknown.or(Some(wait)),
-        }
-    }
-    unknown.map_or(Ok(false), Err)
 }
 
 /// Keeps of the candidates, each a source and an index, those whose sample is the earliest, and of those at

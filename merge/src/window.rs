@@ -49,6 +49,11 @@ impl Window {
         *self = Self { feed: Feed::Exhausted, ..Self::new() };
     }
 
+    /// Forgets the column, and what its order was. The source is not done, though, if it was not.
+    pub(crate) fn restart(&mut self) {
+        *self = Self { feed: Feed::Open, ..Self::new() };
+    }
+
     pub(crate) fn is_supplied(&self) -> bool {
         matches!(self.feed, Feed::Supplied { .. })
     }
@@ -57,13 +62,18 @@ impl Window {
         self.feed == Feed::Exhausted
     }
 
+    /// The last timestamp that was looked at.
+    pub(crate) fn last_ms(&self) -> Option<i64> {
+        self.last_ms
+    }
+
     pub(crate) fn has_unread(&self) -> bool {
         self.at < self.len
     }
 
     /// Wants more samples, and those from `keep_from` on with them.
     pub(crate) fn ask(&mut self, keep_from: usize) {
-        if self.feed == Feed::Open {
+        if matches!(self.feed, Feed::Open | Feed::Awaited { .. }) {
             self.feed = Feed::Awaited { keep_from };
         }
     }

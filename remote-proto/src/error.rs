@@ -145,6 +145,14 @@ pub enum ErrorKind {
         written_bytes: u64,
     },
 
+    /// A body that is not compressed with zstd, or damaged.
+    #[error("not a zstd frame, or a damaged one")]
+    Zstd,
+
+    /// A body that is compressed with zstd, which this crate was built without.
+    #[error("zstd is not built in")]
+    NoZstd,
+
     /// A chunk describes a value whose significant bits do not fit into 64.
     #[error("{leading} leading zero and {significant} significant bits do not fit into 64")]
     ChunkWindow {
@@ -260,6 +268,9 @@ pub enum EncodeError {
         /// Length of the column of values.
         values: usize,
     },
+    /// Compression with zstd, which this crate was built without.
+    #[error("zstd is not built in")]
+    NoZstd,
     /// A histogram with float counts where integer counts are needed, or the other way round.
     #[error("the counts of the histogram are of the other kind: float is {float}")]
     CountKind {

@@ -75,14 +75,21 @@ impl WriteWindow {
         }
         let leading = change.leading_zeros().min(MAX_LEADING);
         let trailing = change.trailing_zeros();
-        if leading >= self.leading && trailing >= self.trailing {
-            bits.put(0b10, 2);
+        let (prefix, prefix_bits) = if leading >= self.leading && trailing >= self.trailing {
+            (0b10, 2)
         } else {
             *self = Self { leading, trailing };
             let significant = 64 - leading - trailing;
             // 64 does not fit into six bits and becomes 0, which is free: no change has 0 significant bits.
-            bits.put(0b11 << 11 | u64::from(leading) << 6 | u64::from(significant & 63), 13);
+            (0b11 << 11 | u64::from(leading) << 6 | u64::from(significant & 63), 13)
+        };
+        let significant = 64 - self.leading - self.trailing;
+        let changed = change >> self.trailing;
+        if prefix_bits + significant <= 56 {
+            bits.put_parts(prefix << significant | changed, prefix_bits + significant, significant);
+        } else {
+            bits.put(prefix, prefix_bits);
+            bits.put(changed, significant);
         }
-        bits.put(change >> self.trailing, 64 - self.leading - self.trailing);
     }
 }

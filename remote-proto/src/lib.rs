@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+pub mod body;
 pub mod frame;
 pub mod histogram;
+pub mod labels;
+pub mod metadata;
 pub mod negotiate;
 pub mod prompb;
 pub mod read;

@@ -25,10 +25,14 @@
 //! # Ok::<(), negotiate::NegotiateError>(())
 //! ```
 
+mod answer;
+
 use thiserror::Error;
 
 use crate::error::DecodeError;
 use crate::prompb::ResponseType;
+
+pub use answer::{Outcome, RetryPolicy, Written};
 
 /// Names of headers, in lower case.
 pub mod header {
@@ -42,6 +46,16 @@ pub mod header {
     pub const READ_VERSION: &str = "x-prometheus-remote-read-version";
     /// Version of remote write, in requests.
     pub const WRITE_VERSION: &str = "x-prometheus-remote-write-version";
+    /// Version of VictoriaMetrics' remote write, which is write 1 compressed with zstd.
+    pub const VICTORIA_METRICS_WRITE_VERSION: &str = "x-victoriametrics-remote-write-version";
+    /// How many samples of a write 2 request were written, in answers.
+    pub const SAMPLES_WRITTEN: &str = "x-prometheus-remote-write-samples-written";
+    /// How many histograms of a write 2 request were written, in answers.
+    pub const HISTOGRAMS_WRITTEN: &str = "x-prometheus-remote-write-histograms-written";
+    /// How many exemplars of a write 2 request were written, in answers.
+    pub const EXEMPLARS_WRITTEN: &str = "x-prometheus-remote-write-exemplars-written";
+    /// When to try again, in answers: seconds, or a date.
+    pub const RETRY_AFTER: &str = "retry-after";
 }
 
 /// Content type of everything that is one protobuf message: read and write 1 requests, answers with samples.
@@ -54,6 +68,52 @@ pub const STREAMED_PROTOBUF: &str = "application/x-streamed-protobuf; proto=prom
 pub const SNAPPY: &str = "snappy";
 /// Value of [`header::READ_VERSION`].
 pub const READ_VERSION: &str = "0.1.0";
+
+/// Content encoding of bodies that VictoriaMetrics sends to its own kind.
+pub const ZSTD: &str = "zstd";
+
+/// How a body is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Encoding {
+    /// With snappy, in its block format: what the specifications want.
+    #[default]
+    Snappy,
+    /// With zstd, between programs of VictoriaMetrics. Read and written only with the feature `zstd`.
+    Zstd,
+}
+
+impl Encoding {
+    /// The name in a header.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Snappy => SNAPPY,
+            Self::Zstd => ZSTD,
+        }
+    }
+}
+
+/// The encoding that a `Content-Encoding` means; none means snappy. [`body::decompress`](crate::body::decompress)
+/// forgives one that is wrong.
+///
+/// # Errors
+///
+/// If it is another one, or zstd without the feature `zstd`.
+///
+/// ```
+/// use promha_remote_proto::negotiate::{Encoding, content_encoding};
+///
+/// assert_eq!(content_encoding(None)?, Encoding::Snappy);
+/// assert_eq!(content_encoding(Some("gzip")).unwrap_err().status(), 415);
+/// # Ok::<(), promha_remote_proto::negotiate::NegotiateError>(())
+/// ```
+pub fn content_encoding(header: Option<&str>) -> Result<Encoding, NegotiateError> {
+    match header.unwrap_or_default().trim() {
+        "" => Ok(Encoding::Snappy),
+        encoding if encoding.eq_ignore_ascii_case(SNAPPY) => Ok(Encoding::Snappy),
+        encoding if cfg!(feature = "zstd") && encoding.eq_ignore_ascii_case(ZSTD) => Ok(Encoding::Zstd),
+        encoding => Err(NegotiateError::ContentEncoding { found: clip(encoding) }),
+    }
+}
 
 /// The headers that a request of remote read carries.
 pub const READ_REQUEST_HEADERS: [(&str, &str); 4] = [
@@ -149,7 +209,7 @@ pub fn check_read_request(
     content_type: Option<&str>,
     content_encoding: Option<&str>,
 ) -> Result<(), NegotiateError> {
-    check_encoding(content_encoding)?;
+    self::content_encoding(content_encoding)?;
     // vmctl announces the type of the answer that it wants as the type of its request.
     if content_type.is_some_and(|found| begins_with(found, STREAMED_MEDIA_TYPE)) {
         return Ok(());
@@ -171,7 +231,7 @@ pub fn write_version(
     content_type: Option<&str>,
     content_encoding: Option<&str>,
 ) -> Result<WriteVersion, NegotiateError> {
-    check_encoding(content_encoding)?;
+    self::content_encoding(content_encoding)?;
     match proto_parameter(content_type)? {
         None | Some("prometheus.WriteRequest") => Ok(WriteVersion::V1),
         Some("io.prometheus.write.v2.Request") => Ok(WriteVersion::V2),
@@ -205,6 +265,14 @@ pub enum NegotiateError {
         /// How many the request accepts.
         count: usize,
     },
+    /// A header that should say how much was written, and is no number.
+    #[error("header {name} is {found:?}, which is not a number")]
+    Written {
+        /// The name of the header.
+        name: &'static str,
+        /// The header, at most its first 128 characters.
+        found: String,
+    },
     /// An answer with another content type.
     #[error("content type {found:?} of the answer is neither {PROTOBUF} nor {STREAMED_MEDIA_TYPE}")]
     AnswerType {
@@ -220,7 +288,7 @@ impl NegotiateError {
         match self {
             Self::ContentType { .. } | Self::ContentEncoding { .. } => 415,
             Self::ResponseType { .. } => 400,
-            Self::AnswerType { .. } => 502,
+            Self::AnswerType { .. } | Self::Written { .. } => 502,
         }
     }
 }
@@ -235,14 +303,6 @@ impl DecodeError {
 
 fn begins_with(content_type: &str, media_type: &str) -> bool {
     content_type.get(..media_type.len()).is_some_and(|start| start.eq_ignore_ascii_case(media_type))
-}
-
-fn check_encoding(content_encoding: Option<&str>) -> Result<(), NegotiateError> {
-    match content_encoding.unwrap_or_default().trim() {
-        "" => Ok(()),
-        encoding if encoding.eq_ignore_ascii_case(SNAPPY) => Ok(()),
-        encoding => Err(NegotiateError::ContentEncoding { found: clip(encoding) }),
-    }
 }
 
 /// The parameter `proto` of a content type that is protobuf.

@@ -151,6 +151,25 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The message that comes next, if it is a field with this one-byte key and a length of one or two bytes.
+    #[inline]
+    pub(crate) fn next_short_message(&mut self, key: u8) -> Option<Reader<'a>> {
+        let &[found, first, second] = self.rest.first_chunk()?;
+        if found != key {
+            return None;
+        }
+        let (start, length) = if first < 0x80 {
+            (2, usize::from(first))
+        } else if second < 0x80 {
+            (3, usize::from(second) << 7 | usize::from(first & 0x7f))
+        } else {
+            return None;
+        };
+        let (message, rest) = self.rest[start..].split_at_checked(length)?;
+        self.rest = rest;
+        Some(Reader { rest: message, end: self.offset() })
+    }
+
     /// What is left.
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {

@@ -1,6 +1,8 @@
 //! Headers: what is accepted, what is refused, and with which status.
 
-use promha_remote_proto::negotiate::{self, NegotiateError, WriteVersion};
+use promha_remote_proto::negotiate::{
+    self, Encoding, NegotiateError, Outcome, RetryPolicy, WriteVersion, Written, header,
+};
 use promha_remote_proto::prompb::ResponseType;
 use promha_remote_proto::snappy;
 
@@ -87,7 +89,7 @@ fn read_requests_are_protobuf_and_snappy() {
         assert_eq!(error, NegotiateError::ContentType { found: content_type.into() });
         assert_eq!(error.status(), 415);
     }
-    for encoding in ["gzip", "identity", "zstd", "snappy, gzip"] {
+    for encoding in ["gzip", "identity", "zst", "snappy, gzip"] {
         let error = negotiate::check_read_request(None, Some(encoding)).unwrap_err();
         assert_eq!(error, NegotiateError::ContentEncoding { found: encoding.into() });
         assert_eq!(error.status(), 415);
@@ -135,4 +137,63 @@ fn long_headers_are_cut_and_damaged_bodies_are_the_senders_fault() {
     };
     assert_eq!(found, "é".repeat(128));
     assert_eq!(snappy::decompress(&[], 1, &mut Vec::new()).unwrap_err().status(), 400);
+}
+
+#[test]
+fn encodings_have_names() {
+    for encoding in [None, Some(""), Some("snappy"), Some(" SNAPPY ")] {
+        assert_eq!(negotiate::content_encoding(encoding), Ok(Encoding::Snappy), "{encoding:?}");
+    }
+    let zstd = negotiate::content_encoding(Some(Encoding::Zstd.name()));
+    assert_eq!(zstd.is_ok(), cfg!(feature = "zstd"));
+    assert_eq!(Encoding::default().name(), "snappy");
+}
+
+#[test]
+fn what_was_written_is_confirmed_or_not() {
+    let read = |headers: &[(&str, &'static str)]| {
+        Written::from_headers(|name| headers.iter().find(|header| header.0 == name).map(|header| header.1))
+    };
+    assert_eq!(read(&[]), Ok(None));
+    assert_eq!(read(&[("content-type", "text/plain")]), Ok(None));
+    let all = [
+        (header::SAMPLES_WRITTEN, "3"),
+        (header::HISTOGRAMS_WRITTEN, " 2 "),
+        (header::EXEMPLARS_WRITTEN, "0"),
+    ];
+    assert_eq!(read(&all), Ok(Some(Written { samples: 3, histograms: 2, exemplars: 0 })));
+    assert_eq!(read(&all[1..2]), Ok(Some(Written { histograms: 2, ..Written::default() })));
+    let error = read(&[(header::SAMPLES_WRITTEN, "many")]).unwrap_err();
+    assert_eq!(error, NegotiateError::Written { name: header::SAMPLES_WRITTEN, found: "many".into() });
+    assert_eq!(error.status(), 502);
+}
+
+#[test]
+fn a_sender_tries_again_when_that_helps() {
+    let told = RetryPolicy { too_many_requests: true };
+    let plain = RetryPolicy::default();
+    let retry = Outcome::Retry { after: None };
+    for (status, by_default, when_told) in [
+        (200, Outcome::Done, Outcome::Done),
+        (204, Outcome::Done, Outcome::Done),
+        (304, Outcome::GiveUp, Outcome::GiveUp),
+        (400, Outcome::GiveUp, Outcome::GiveUp),
+        (415, Outcome::GiveUp, Outcome::GiveUp),
+        (429, Outcome::GiveUp, retry),
+        (500, retry, retry),
+        (503, retry, retry),
+        (599, retry, retry),
+        (600, Outcome::GiveUp, Outcome::GiveUp),
+    ] {
+        assert_eq!(plain.outcome(status, None, 0), by_default, "{status}");
+        assert_eq!(told.outcome(status, None, 0), when_told, "{status}");
+    }
+    let after = |text| match plain.outcome(503, Some(text), 784_111_777) {
+        Outcome::Retry { after } => after.map(|after| after.as_secs()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(after("120"), Some(120));
+    assert_eq!(after("Sun, 06 Nov 1994 08:49:40 GMT"), Some(3));
+    assert_eq!(after("Sun, 06 Nov 1994 08:49:30 GMT"), Some(0), "it is over");
+    assert_eq!(after("soon"), None);
 }

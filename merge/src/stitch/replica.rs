@@ -15,24 +15,28 @@ pub(crate) enum Wait {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Replica {
+pub(crate) struct Replica {
     /// The sample before the first one that has neither come out nor been passed over is kept when the column
     /// is replaced.
-    pub(super) window: Window,
+    pub(crate) window: Window,
     /// Right behind the last sample of this replica that came out, if nothing of another one has since.
-    pub(super) taken: Option<usize>,
-    pub(super) pace: Option<Pace>,
+    pub(crate) taken: Option<usize>,
+    pub(crate) pace: Option<Pace>,
     /// What `pace` becomes when it is decided what happens to the current step.
-    pub(super) fresh_pace: Option<Pace>,
+    pub(crate) fresh_pace: Option<Pace>,
     /// Bounds of the steps between neighbours in the column.
-    pub(super) shortest_ms: u64,
-    pub(super) longest_ms: u64,
+    pub(crate) shortest_ms: u64,
+    pub(crate) longest_ms: u64,
+    /// Samples up to this time do not come out, although they are later than the last that did.
+    pub(crate) dropped_ms: Option<i64>,
     /// There are samples before the column that nobody has looked at.
-    pub(super) hidden: bool,
+    pub(crate) hidden: bool,
+    /// As soon as it is there again, `taken` is to be right behind the sample of this time.
+    pub(crate) continues_at: Option<i64>,
 }
 
 impl Replica {
-    pub(super) fn new(pace: Option<Pace>) -> Self {
+    pub(crate) fn new(pace: Option<Pace>) -> Self {
         Self {
             window: Window::new(),
             taken: None,
@@ -40,31 +44,38 @@ impl Replica {
             fresh_pace: pace,
             shortest_ms: 0,
             longest_ms: 0,
+            dropped_ms: None,
             hidden: false,
+            continues_at: None,
         }
     }
 
     /// From where on the column is still needed: the unread samples and the one before them.
-    pub(super) fn keep_from(&self) -> usize {
+    pub(crate) fn keep_from(&self) -> usize {
         self.window.at.saturating_sub(1)
     }
 
     /// Looks at a new column.
-    pub(super) fn open(&mut self, source: usize, times_ms: &[i64]) -> Result<(), OutOfOrder<i64>> {
+    pub(crate) fn open(&mut self, source: usize, times_ms: &[i64]) -> Result<(), OutOfOrder<i64>> {
         let steps = Steps::of(times_ms);
         let gone = self.window.open(source, times_ms, steps.ascending)?;
         self.taken = self.taken.map(|taken| taken.saturating_sub(gone));
         (self.shortest_ms, self.longest_ms) = (steps.shortest_ms, steps.longest_ms);
+        if let Some(last_ms) = self.continues_at {
+            self.skip_to(last_ms, times_ms);
+            self.taken = Some(self.window.at);
+        }
         Ok(())
     }
 
-    /// Passes over what is not later than `at_ms`.
-    pub(super) fn skip_to(&mut self, at_ms: i64, times_ms: &[i64]) {
+    /// Passes over what is not later than `at_ms`, or than what was dropped.
+    pub(crate) fn skip_to(&mut self, at_ms: i64, times_ms: &[i64]) {
+        let at_ms = self.dropped_ms.map_or(at_ms, |dropped_ms| at_ms.max(dropped_ms));
         self.window.at = after(&times_ms[..self.window.len], self.window.at, at_ms);
     }
 
     /// Where the first of the unread samples up to `end` stands that is not later than the one before it.
-    pub(super) fn distinct_end(&self, times_ms: &[i64], end: usize) -> usize {
+    pub(crate) fn distinct_end(&self, times_ms: &[i64], end: usize) -> usize {
         if self.shortest_ms > 0 || end <= self.window.at {
             return end;
         }
@@ -74,7 +85,7 @@ impl Replica {
     }
 
     /// Whether there is a sample at this index. If that cannot be known yet, there has to be more first.
-    pub(super) fn reaches(&self, source: usize, index: usize) -> Result<bool, Wait> {
+    pub(crate) fn reaches(&self, source: usize, index: usize) -> Result<bool, Wait> {
         match index < self.window.len {
             false if !self.window.is_exhausted() => Err(Wait::Column(source)),
             reaches => Ok(reaches),
@@ -83,7 +94,7 @@ impl Replica {
 
     /// The time up to which every sample of this replica is known, with as many behind it as are looked at to
     /// learn an interval. `None` if nothing more will come.
-    pub(super) fn known_to_ms(&self, times_ms: &[i64]) -> Option<i64> {
+    pub(crate) fn known_to_ms(&self, times_ms: &[i64]) -> Option<i64> {
         if self.window.is_exhausted() {
             return None;
         }
@@ -92,7 +103,7 @@ impl Replica {
     }
 
     /// The interval at the sample at `from`, given what it was.
-    pub(super) fn learn(
+    pub(crate) fn learn(
         &self,
         source: usize,
         times_ms: &[i64],
@@ -104,22 +115,27 @@ impl Replica {
         Ok(Pace::learn(known, &times_ms[from.min(end)..end]))
     }
 
+    /// When the last sample of the column is.
+    pub(crate) fn window_end_ms(&self) -> Option<i64> {
+        self.window.last_ms()
+    }
+
     /// Whether no step in the column is so short that several samples of this replica could be in one of the
     /// followed one, at this pace.
-    pub(super) fn is_calm(&self, pace: Pace) -> bool {
+    pub(crate) fn is_calm(&self, pace: Pace) -> bool {
         self.shortest_ms > pace.dense_ms() && self.pace.is_none_or(|own| own.interval_ms() > pace.dense_ms())
     }
 
     /// Whether the samples from `from` on, which must be [known](Self::known_to_ms), are so much denser than
     /// at this pace.
-    pub(super) fn is_denser(&self, times_ms: &[i64], from: usize, pace: Pace) -> bool {
+    pub(crate) fn is_denser(&self, times_ms: &[i64], from: usize, pace: Pace) -> bool {
         let end = self.window.len.min(from + STEPS + 1);
         let own = Pace::settle(self.pace, &times_ms[from..end]);
         own.is_some_and(|own| own.interval_ms() <= pace.dense_ms())
     }
 
     /// Whether this replica lives on at `at_ms`: it has live samples before and after, and no gap between.
-    pub(super) fn lives_at<S: Samples>(&self, source: usize, column: S, at_ms: i64) -> Result<bool, Wait> {
+    pub(crate) fn lives_at<S: Samples>(&self, source: usize, column: S, at_ms: i64) -> Result<bool, Wait> {
         let times_ms = &column.at_ms()[..self.window.len];
         let next = after(times_ms, self.window.at, at_ms);
         if !self.reaches(source, next)? {
@@ -135,7 +151,7 @@ impl Replica {
     }
 
     /// The sample before the one at `index`, if there is one.
-    pub(super) fn before(&self, source: usize, index: usize) -> Result<Option<usize>, Wait> {
+    pub(crate) fn before(&self, source: usize, index: usize) -> Result<Option<usize>, Wait> {
         match index.checked_sub(1) {
             None if self.hidden => Err(Wait::Tail(source)),
             previous => Ok(previous),
@@ -166,6 +182,6 @@ impl Steps {
 }
 
 /// The first index from `start` on whose time is after `at_ms`.
-pub(super) fn after(times_ms: &[i64], start: usize, at_ms: i64) -> usize {
+pub(crate) fn after(times_ms: &[i64], start: usize, at_ms: i64) -> usize {
     gallop(times_ms, start, |time_ms| time_ms <= at_ms)
 }

@@ -192,6 +192,12 @@ impl World {
         self.replicas.iter().map(Replica::columns).collect()
     }
 
+    /// Scrapes are early or late by a 32nd of the interval at most.
+    pub fn steady_clocks(&mut self) {
+        self.scrapers.iter_mut().for_each(|scraper| scraper.jitter_ms /= 4);
+        *self = Self::new(self.truth.clone(), std::mem::take(&mut self.scrapers));
+    }
+
     pub fn make_counter(&mut self) {
         self.truth.counter = true;
         *self = Self::new(self.truth.clone(), std::mem::take(&mut self.scrapers));

@@ -83,8 +83,8 @@ impl Twin<'_> {
             return self.take();
         }
         let pace = self.learn(&inside);
-        if self.live.last().is_some_and(|live| at_ms - live.0 >= gap(pace)) {
-            return self.fill(&inside, Some(at_ms), true, pace) || self.take();
+        if self.live.last().is_none_or(|live| at_ms - live.0 >= gap(pace)) {
+            return self.fill(&inside, Some(at_ms - close(pace)), true, pace) || self.take();
         }
         self.take()
     }
@@ -102,31 +102,25 @@ impl Twin<'_> {
     }
 
     fn at_a_marker(&mut self, at_ms: i64, others: &[usize]) -> bool {
-        let live_after = |&source: &usize| {
-            let replica = &self.replicas[source];
-            let after = self.next[source] + 1;
-            let last = after + STEPS;
-            let live = (after..replica.at_ms.len()).find(|&i| i == last || replica.is_live(i))?;
-            Some(replica.at_ms[live])
-        };
-        let until_ms = self.followed.iter().filter_map(live_after).min();
-        let is_inside = |other: &usize| until_ms.is_none_or(|until_ms| self.head(*other).unwrap() < until_ms);
+        let is_inside = |other: &usize| self.head(*other).unwrap() <= at_ms;
         let inside: Vec<usize> = others.iter().copied().filter(is_inside).collect();
-        let pace = self.learn(&inside);
+        let pace = if inside.is_empty() { 0 } else { self.learn(&inside) };
         if others.iter().any(|&other| self.lives(other, at_ms)) {
             self.followed.clone().into_iter().for_each(|source| self.next[source] += 1);
             return true;
         }
-        let fillers = self.fillers(&inside, until_ms, false, pace);
-        match fillers.first() {
-            Some(&(other, index)) if self.replicas[other].at_ms[index] <= at_ms => self.switch(&fillers),
-            _ => self.take(),
-        }
+        self.fill(&inside, Some(at_ms), false, pace) || self.take()
     }
 
     fn at_the_end(&mut self, others: &[usize]) -> bool {
         let pace = self.learn(others);
-        let due_ms = self.live.last().map_or(i64::MIN, |live| live.0 + (pace - pace / 8) as i64);
+        let ended_with_marker = self.followed.iter().any(|&source| {
+            let replica = &self.replicas[source];
+            let last = self.next[source].checked_sub(1);
+            last.is_some_and(|i| !replica.is_live(i) && Some(replica.at_ms[i]) > self.last_ms)
+        });
+        let live = self.live.last().filter(|_| !ended_with_marker);
+        let due_ms = live.map_or(i64::MIN, |live| live.0 + (pace - pace / 8) as i64);
         let goes_on = |&other: &usize| *self.replicas[other].at_ms.last().unwrap() >= due_ms;
         others.iter().any(goes_on) && self.fill(others, None, true, pace)
     }
@@ -158,7 +152,7 @@ impl Twin<'_> {
                         markers && last_is_live && !everyone_else(at_ms)
                     }
             };
-            let in_time = |&i: &usize| until_ms.is_none_or(|ms| replica.at_ms[i] <= ms - close(pace));
+            let in_time = |&i: &usize| until_ms.is_none_or(|ms| replica.at_ms[i] <= ms);
             let first = (self.next[source]..replica.at_ms.len()).take_while(in_time).find(fits)?;
             Some((source, first))
         };
@@ -171,16 +165,20 @@ impl Twin<'_> {
         if replica.at_ms[i] - live_ms >= gap(pace) {
             return false;
         }
-        let fell = self.live.len() > 1 && level < self.live[self.live.len() - 2].1;
+        let before_that = self.live.len().checked_sub(2).map(|i| self.live[i].1);
+        let fell_from = before_that.filter(|&before| level < before);
         let falls = |from: usize, to: usize| {
             let (upper, lower) = (replica.values[from], *replica.values.get(to)?);
             (lower < upper).then_some(level - lower > upper - level)
         };
         if replica.values[i] < level {
-            let is_here = i > 0 && replica.at_ms[i - 1] > live_ms - gap(pace);
-            return !(is_here && !fell && falls(i - 1, i) == Some(true));
+            let is_here = i > 0 && replica.at_ms[i] - replica.at_ms[i - 1] < gap(pace);
+            return !(is_here && fell_from.is_none() && falls(i - 1, i) == Some(true));
         }
-        falls(i, i + 1).is_some_and(|is_above| fell || !is_above)
+        if fell_from.is_some_and(|upper| replica.values[i] - level > upper - replica.values[i]) {
+            return true;
+        }
+        falls(i, i + 1).is_some_and(|is_above| fell_from.is_some() || !is_above)
     }
 
     fn lives(&self, source: usize, at_ms: i64) -> bool {

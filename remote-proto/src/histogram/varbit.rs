@@ -5,6 +5,21 @@ use crate::bits::{BitReader, BitWriter};
 /// How many bits follow after so many ones in the prefix.
 const SIZES_BITS: [u32; 9] = [0, 3, 6, 9, 12, 18, 25, 56, 64];
 
+/// How many ones the prefix has, by the number of bits that a value needs: the first size that has as many.
+const ONES: [u8; 65] = {
+    let mut table = [0; 65];
+    let mut needed = 0;
+    while needed < table.len() {
+        let mut ones = 0;
+        while SIZES_BITS[ones] < needed as u32 {
+            ones += 1;
+        }
+        table[needed] = ones as u8;
+        needed += 1;
+    }
+    table
+};
+
 impl BitReader<'_> {
     /// The next unsigned integer.
     #[inline]
@@ -59,7 +74,7 @@ impl BitWriter {
     /// Appends the lower bits of `value`, of which `needed` count.
     #[inline]
     fn put_varbit_raw(&mut self, value: u64, needed: u32) {
-        let ones = SIZES_BITS.partition_point(|&bits| bits < needed) as u32;
+        let ones = u32::from(ONES[needed as usize]);
         if ones == 0 {
             self.put(0, 1);
             return;
@@ -67,8 +82,12 @@ impl BitWriter {
         let bits = SIZES_BITS[ones as usize];
         // A zero ends the ones, but for the longest prefix, which does without it.
         let prefix = ((2 << ones) - 2) | u64::from(ones == 8);
-        self.put(prefix, (ones + 1).min(8));
-        self.put(value, bits);
+        if ones < 7 {
+            self.put_parts(prefix << bits | value & ((1 << bits) - 1), ones + 1 + bits, bits);
+        } else {
+            self.put(prefix, 8);
+            self.put(value, bits);
+        }
     }
 }
 
@@ -148,7 +167,7 @@ mod tests {
             let mut bytes = Vec::new();
             writer.finish(&mut bytes);
             let mut reader = BitReader::new(&bytes, 0);
-            reader.skip(lead);
+            (0..lead).for_each(|_| assert_eq!(reader.read(1), 1));
             let before = reader.left_bits();
             read(&mut reader);
             lengths.push(before - reader.left_bits());

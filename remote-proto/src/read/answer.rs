@@ -129,7 +129,8 @@ const HEADER_BYTES: usize = 11;
 
 /// Writes answers with samples. Its memory serves one after the other.
 ///
-/// Call [`result`](Self::result) for each query, then add its series. The bytes are those of the owned message, if
+/// Call [`result`](Self::result) for each query, then add its series. The bytes are those of the owned message
+/// (which leaves minus zero out, as if it were zero), if
 /// each series is given its parts in the order samples, exemplars, histograms.
 #[derive(Debug)]
 pub struct AnswerEncoder {

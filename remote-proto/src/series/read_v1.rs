@@ -24,21 +24,41 @@ pub(crate) fn read_series<'a>(
     arena: &mut Arena<'a>,
 ) -> Result<(), DecodeError> {
     let labels_start = arena.labels.len();
-    loop {
-        read_label_run(&mut reader, labels_start, depth, limits, arena)?;
-        read_sample_run(&mut reader, SAMPLES_KEY, limits, arena);
-        let Some(field) = reader.next_field()? else {
-            break;
-        };
+    let bytes = reader.rest();
+    // Labels are read one by one if even short ones may be too long.
+    let text = if limits.max_label_bytes < SHORT_BYTES { "" } else { fast::text_prefix(bytes, SAMPLES_KEY) };
+    let at = read_label_run(text, 0, limits.max_labels_per_series, &mut arena.labels);
+    let at = read_sample_run(bytes, at, SAMPLES_KEY, limits, &mut arena.samples);
+    if at < bytes.len() {
+        reader.advance(at);
+        read_rest(reader, (bytes.len(), text), labels_start, depth, limits, arena)?;
+    }
+    arena.series.push(arena.ends());
+    Ok(())
+}
+
+/// Reads what is left of a series of `length` bytes, which begins with `text`.
+fn read_rest<'a>(
+    mut reader: Reader<'a>,
+    (length, text): (usize, &'a str),
+    labels_start: usize,
+    depth: u32,
+    limits: &Limits,
+    arena: &mut Arena<'a>,
+) -> Result<(), DecodeError> {
+    while let Some(field) = reader.next_field()? {
         match field.number {
             series_v1::LABELS => {
                 let count = arena.labels.len() - labels_start + 1;
                 check(Limit::LabelsPerSeries, limits.max_labels_per_series, count, field.offset())?;
                 arena.labels.push(read_label(reader.message(field)?, depth + 1, limits)?);
+                let (at, room) = (length - reader.len(), limits.max_labels_per_series - count);
+                reader.advance(read_label_run(text, at, room, &mut arena.labels) - at);
             }
             series_v1::SAMPLES => {
                 check(Limit::Samples, limits.max_samples, arena.samples.len() + 1, field.offset())?;
                 arena.samples.push(read_sample(reader.message(field)?, depth + 1)?);
+                reader.advance(read_sample_run(reader.rest(), 0, SAMPLES_KEY, limits, &mut arena.samples));
             }
             series_v1::EXEMPLARS => {
                 check(Limit::Exemplars, limits.max_exemplars, arena.exemplars.len() + 1, field.offset())?;
@@ -53,61 +73,45 @@ pub(crate) fn read_series<'a>(
             _ => reader.skip(field, depth)?,
         }
     }
-    arena.series.push(arena.ends());
     Ok(())
 }
 
-/// Reads the labels that come next, as far as they are short: checks them as one string and cuts it.
+/// Reads labels from `at` on, as far as they have the usual form, there are at most `room` of them, and `text` goes,
+/// with which the series begins. Returns where that ends.
 #[inline]
 fn read_label_run<'a>(
-    reader: &mut Reader<'a>,
-    labels_start: usize,
-    depth: u32,
-    limits: &Limits,
-    arena: &mut Arena<'a>,
-) -> Result<(), DecodeError> {
-    let (bytes, count) = fast::short_run(reader.rest(), LABELS_KEY);
-    if count == 0
-        || arena.labels.len() - labels_start + count > limits.max_labels_per_series
-        || limits.max_label_bytes < SHORT_BYTES
-    {
-        return Ok(());
+    text: &'a str,
+    mut at: usize,
+    room: usize,
+    labels: &mut Vec<(&'a str, &'a str)>,
+) -> usize {
+    for _ in 0..room {
+        let Some((label, next)) = fast::label(text, at, LABELS_KEY) else {
+            break;
+        };
+        labels.push(label);
+        at = next;
     }
-    let run = std::str::from_utf8(&reader.rest()[..bytes]).ok();
-    arena.labels.reserve(count);
-    let mut at = 0;
-    while at < bytes {
-        if let Some((label, next)) = run.and_then(|run| fast::label(run, at)) {
-            arena.labels.push(label);
-            at = next;
-            continue;
-        }
-        // Not UTF-8, or not a name and a value and nothing else. All of the run is read here, because looking for
-        // a run once more after each such label would take time for the square of their number.
-        let mut label = *reader;
-        label.advance(at);
-        if let Some(field) = label.next_field()? {
-            arena.labels.push(read_label(label.message(field)?, depth + 1, limits)?);
-        }
-        at = reader.len() - label.len();
-    }
-    reader.advance(bytes);
-    Ok(())
+    at
 }
 
-/// Reads the samples that come next, as far as they have the usual form.
+/// Reads samples from `at` on, as far as they have the usual form and may be so many. Returns where that ends.
 #[inline]
-pub(super) fn read_sample_run(reader: &mut Reader<'_>, key: u8, limits: &Limits, arena: &mut Arena<'_>) {
-    let bytes = reader.rest();
-    let mut at = 0;
-    let room = limits.max_samples.saturating_sub(arena.samples.len());
-    let samples = std::iter::from_fn(|| {
-        let (sample, length) = fast::sample(&bytes[at..], key)?;
+pub(super) fn read_sample_run(
+    bytes: &[u8],
+    mut at: usize,
+    key: u8,
+    limits: &Limits,
+    samples: &mut Vec<(i64, f64)>,
+) -> usize {
+    for _ in samples.len()..limits.max_samples {
+        let Some((sample, length)) = fast::sample(&bytes[at..], key) else {
+            break;
+        };
+        samples.push(sample);
         at += length;
-        Some(sample)
-    });
-    arena.samples.extend(samples.take(room));
-    reader.advance(at);
+    }
+    at
 }
 
 fn read_label<'a>(

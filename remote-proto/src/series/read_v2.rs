@@ -8,9 +8,11 @@ use crate::series::read_histogram::read_histogram;
 use crate::series::read_v1::read_sample_run;
 use crate::series::view::{MetadataView, MetricType};
 use crate::wire::Reader;
-use crate::wire::fast::{WireType, key};
+use crate::wire::fast::{self, WireType, key};
 
 const SAMPLES_KEY: u8 = key(series_v2::SAMPLES, WireType::Delimited);
+
+const LABELS_REFS_KEY: u8 = key(series_v2::LABELS_REFS, WireType::Delimited);
 
 /// How deep a series is in the request.
 const DEPTH: u32 = 1;
@@ -26,23 +28,65 @@ pub(crate) fn read_series<'a>(
     limits: &Limits,
     arena: &mut Arena<'a>,
 ) -> Result<(), DecodeError> {
+    let labels_start = arena.labels.len();
+    let before = reader;
+    if let Some(packed) = reader.next_short_message(LABELS_REFS_KEY)
+        && !read_pairs(packed.rest(), limits, &arena.symbols, &mut arena.labels)
+    {
+        arena.labels.truncate(labels_start);
+        reader = before;
+    }
+    let at = read_sample_run(reader.rest(), 0, SAMPLES_KEY, limits, &mut arena.samples);
+    reader.advance(at);
+    if reader.len() > 0 {
+        read_rest(reader, labels_start, limits, arena)?;
+    }
+    arena.series.push(arena.ends());
+    Ok(())
+}
+
+/// Adds the labels that the references mean, if all of them are of the usual form and right.
+#[inline]
+fn read_pairs<'a>(
+    packed: &[u8],
+    limits: &Limits,
+    symbols: &[&'a str],
+    labels: &mut Vec<(&'a str, &'a str)>,
+) -> bool {
+    let start = labels.len();
+    let mut at = 0;
+    while at < packed.len() {
+        let Some((name, value_at)) = fast::reference(packed, at) else { return false };
+        let Some((value, next)) = fast::reference(packed, value_at) else { return false };
+        let (Some(&name), Some(&value)) = (symbols.get(name), symbols.get(value)) else { return false };
+        labels.push((name, value));
+        at = next;
+    }
+    labels.len() - start <= limits.max_labels_per_series
+}
+
+/// Reads what is left of a series.
+fn read_rest<'a>(
+    mut reader: Reader<'a>,
+    labels_start: usize,
+    limits: &Limits,
+    arena: &mut Arena<'a>,
+) -> Result<(), DecodeError> {
     let whole = reader;
+    let read_before = arena.labels.len() - labels_start;
     let mut metadata: Option<Metadata> = None;
     arena.references.clear();
-    loop {
-        read_sample_run(&mut reader, SAMPLES_KEY, limits, arena);
-        let Some(field) = reader.next_field()? else {
-            break;
-        };
+    while let Some(field) = reader.next_field()? {
         match field.number {
             LABELS_REFS => {
                 reader.varints(field, |reference| arena.references.push(reference as u32))?;
-                let count = arena.references.len().div_ceil(2);
+                let count = read_before + arena.references.len().div_ceil(2);
                 check(Limit::LabelsPerSeries, limits.max_labels_per_series, count, field.offset())?;
             }
             series_v2::SAMPLES => {
                 check(Limit::Samples, limits.max_samples, arena.samples.len() + 1, field.offset())?;
                 read_sample(reader.message(field)?, arena)?;
+                reader.advance(read_sample_run(reader.rest(), 0, SAMPLES_KEY, limits, &mut arena.samples));
             }
             series_v2::HISTOGRAMS => {
                 check(Limit::Histograms, limits.max_histograms, arena.histograms.len() + 1, field.offset())?;
@@ -64,7 +108,6 @@ pub(crate) fn read_series<'a>(
         arena.series_metadata.resize(arena.series.len(), None);
         arena.series_metadata.push(Some(resolved));
     }
-    arena.series.push(arena.ends());
     Ok(())
 }
 

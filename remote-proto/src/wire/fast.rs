@@ -34,24 +34,48 @@ pub(crate) fn short_run(bytes: &[u8], key: u8) -> (usize, usize) {
     (at, count)
 }
 
-/// The label at `at` of a run that [`short_run`] found, if it is a name and a value and nothing else, and where
-/// the next one begins.
+/// The field `key` at `at` of `text`, if it is a label of less than 128 bytes with a name and a value and nothing
+/// else, and where the next field begins.
 ///
-/// Because the whole run is UTF-8, a part of it is so if it begins and ends between characters; that is looked at
+/// Because all of `text` is UTF-8, a part of it is so if it begins and ends between characters; that is looked at
 /// here.
 #[inline]
-pub(crate) fn label(run: &str, at: usize) -> Option<((&str, &str), usize)> {
-    let &[_, length, name_key, name_length] = run.as_bytes().get(at..)?.first_chunk()?;
-    let (name_at, name_length) = (at + 4, usize::from(name_length));
-    let value_key_at = name_at + name_length;
-    let &[value_key, value_length] = run.as_bytes().get(value_key_at..)?.first_chunk()?;
-    let value_at = value_key_at + 2;
-    let next = value_at + usize::from(value_length);
-    // No length is above 127 then.
-    if name_key != NAME || value_key != VALUE || next != at + 2 + usize::from(length) {
+pub(crate) fn label(text: &str, at: usize, key: u8) -> Option<((&str, &str), usize)> {
+    let bytes = text.as_bytes();
+    let &[found, length, name_key, name_length] = bytes.get(at..)?.first_chunk()?;
+    if found != key || length >= 0x80 || name_key != NAME {
         return None;
     }
-    Some(((run.get(name_at..value_key_at)?, run.get(value_at..next)?), next))
+    // One load leads from label to label. What is inside is checked, but nothing waits for it.
+    let next = at + 2 + usize::from(length);
+    let value_key_at = at + 4 + usize::from(name_length);
+    let [value_key, value_length, value @ ..] = bytes.get(value_key_at..next)? else {
+        return None;
+    };
+    // No length is above 127 then.
+    if *value_key != VALUE || usize::from(*value_length) != value.len() {
+        return None;
+    }
+    Some(((text.get(at + 4..value_key_at)?, text.get(value_key_at + 2..next)?), next))
+}
+
+/// The part of a series that is text: its labels, and whatever comes behind them by chance.
+///
+/// A series with one sample ends with it, and what is before that is looked at once. One with more samples is looked
+/// at twice, but only as far as its labels go.
+#[inline]
+pub(crate) fn text_prefix(series: &[u8], sample_key: u8) -> &str {
+    let is_sample = |bytes: &[u8; 18]| bytes[0] == sample_key && bytes[1] == SAMPLE[0];
+    if let Some((labels, last)) = series.split_last_chunk()
+        && is_sample(last)
+        && !labels.last_chunk().is_some_and(is_sample)
+        && let Ok(text) = simdutf8::basic::from_utf8(labels)
+    {
+        return text;
+    }
+    std::str::from_utf8(series)
+        .or_else(|error| std::str::from_utf8(&series[..error.valid_up_to()]))
+        .unwrap_or_default()
 }
 
 /// The string at `at` of a run, and where the next one begins.
@@ -59,6 +83,22 @@ pub(crate) fn label(run: &str, at: usize) -> Option<((&str, &str), usize)> {
 pub(crate) fn string(run: &str, at: usize) -> Option<(&str, usize)> {
     let next = at + 2 + usize::from(*run.as_bytes().get(at + 1)?);
     Some((run.get(at + 2..next)?, next))
+}
+
+/// The reference at `at` and where the next one begins, if it is below 2,097,152, as few requests have so many
+/// symbols.
+#[inline]
+pub(crate) fn reference(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let first = usize::from(*bytes.get(at)?);
+    if first < 0x80 {
+        return Some((first, at + 1));
+    }
+    let second = usize::from(*bytes.get(at + 1)?);
+    if second < 0x80 {
+        return Some((first & 0x7f | second << 7, at + 2));
+    }
+    let third = usize::from(*bytes.get(at + 2)?);
+    (third < 0x80).then_some((first & 0x7f | (second & 0x7f) << 7 | third << 14, at + 3))
 }
 
 /// Keys and length in front of the value of a sample with a timestamp of six bytes (from 1971 to 2109), behind the

@@ -13,6 +13,8 @@ use crate::write::fields::{v1, v2};
 /// How deep a series or metadata is in the request.
 const DEPTH: u32 = 1;
 
+const TIMESERIES_V1_KEY: u8 = key(v1::TIMESERIES, WireType::Delimited);
+const TIMESERIES_V2_KEY: u8 = key(v2::TIMESERIES, WireType::Delimited);
 const SYMBOLS_KEY: u8 = key(v2::SYMBOLS, WireType::Delimited);
 
 /// Reads write requests. Its memory serves one after the other.
@@ -110,7 +112,15 @@ impl fmt::Debug for WriteView<'_, '_> {
 fn read_v1<'a>(message: &'a [u8], limits: &Limits, arena: &mut Arena<'a>) -> Result<(), DecodeError> {
     limits.check_message(message)?;
     let mut reader = Reader::new(message, 0);
-    while let Some(field) = reader.next_field()? {
+    loop {
+        while arena.series.len() < limits.max_series
+            && let Some(series) = reader.next_short_message(TIMESERIES_V1_KEY)
+        {
+            read_series_v1(series, DEPTH, limits, arena)?;
+        }
+        let Some(field) = reader.next_field()? else {
+            break;
+        };
         match field.number {
             v1::TIMESERIES => {
                 check(Limit::Series, limits.max_series, arena.series.len() + 1, field.offset())?;
@@ -154,7 +164,15 @@ fn read_v2<'a>(message: &'a [u8], limits: &Limits, arena: &mut Arena<'a>) -> Res
     let Some(mut reader) = first_series else {
         return Ok(());
     };
-    while let Some(field) = reader.next_field()? {
+    loop {
+        while arena.series.len() < limits.max_series
+            && let Some(series) = reader.next_short_message(TIMESERIES_V2_KEY)
+        {
+            read_series_v2(series, limits, arena)?;
+        }
+        let Some(field) = reader.next_field()? else {
+            break;
+        };
         if field.number == v2::TIMESERIES {
             check(Limit::Series, limits.max_series, arena.series.len() + 1, field.offset())?;
             read_series_v2(reader.message(field)?, limits, arena)?;

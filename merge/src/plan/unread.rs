@@ -1,0 +1,215 @@
+//! When a chunk comes out, or does not, without anybody looking at it.
+
+use super::held::{Source, Tick};
+use super::{Chunk, Planner, Ready};
+use crate::samples::Samples;
+use crate::stitch::pace::Pace;
+
+/// What can be done without looking at samples.
+pub(super) enum Unread {
+    /// A chunk came out.
+    Pass,
+    /// It depends on what this source has next.
+    Need(usize),
+    /// It depends on what is in this source's next chunk.
+    Decode(usize),
+    /// Nothing.
+    No,
+}
+
+/// What is known of the samples of another replica up to the end of a chunk.
+enum Calm {
+    Yes,
+    No,
+    Need,
+    Decode,
+}
+
+impl<B: PartialEq> Planner<B> {
+    /// Lets the next chunk of the followed replica come out, if that can be decided.
+    pub(super) fn unread<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Unread {
+        if let Some(source) = self.sources.iter().position(Source::looks_back) {
+            return Unread::Decode(source);
+        }
+        self.stitch.pass_over(columns);
+        self.drop_covered();
+        if let Some(source) =
+            self.sources.iter().enumerate().position(|(source, state)| {
+                !state.has_queued() && !state.exhausted && !self.has_unread(source)
+            })
+        {
+            return Unread::Need(source);
+        }
+        let mut followed = std::mem::take(&mut self.followed);
+        self.next_followed(&mut followed, columns);
+        let decision = self.decide(&followed, columns);
+        if let Unread::Pass = decision {
+            self.pass(&followed);
+        }
+        self.followed = followed;
+        decision
+    }
+
+    /// Nobody looks at chunks that end before the last sample that came out.
+    fn drop_covered(&mut self) {
+        let Some(last_ms) = self.stitch.last_ms else { return };
+        for (source, state) in self.sources.iter_mut().enumerate() {
+            while state.asked.is_none() && state.queue().next().is_some_and(|chunk| chunk.max_ms <= last_ms) {
+                state.leave_unread();
+                self.stitch.hide(source);
+                self.counts.dropped += 1;
+            }
+        }
+    }
+
+    /// Who is followed; at the start those that begin first.
+    fn next_followed<S: Samples>(&self, followed: &mut Vec<usize>, columns: &impl Fn(usize) -> S) {
+        followed.clear();
+        followed.extend_from_slice(&self.stitch.followed);
+        if followed.is_empty() {
+            let head_ms = |source: usize| {
+                let next_ms = || self.sources[source].queue().next().map(|chunk| chunk.min_ms);
+                self.stitch.head_ms(source, columns).or_else(next_ms)
+            };
+            let first_ms = (0..self.sources.len()).filter_map(head_ms).min();
+            followed
+                .extend((0..self.sources.len()).filter(|&s| first_ms.is_some() && head_ms(s) == first_ms));
+        }
+    }
+
+    fn decide<S: Samples>(&self, followed: &[usize], columns: &impl Fn(usize) -> S) -> Unread {
+        if followed.is_empty() || followed.iter().any(|&source| self.has_unread(source)) {
+            return Unread::No;
+        }
+        let mut next = followed.iter().map(|&source| self.sources[source].queue().next());
+        let Some(Some(chunk)) = next.next() else { return Unread::No };
+        if next.any(|other| other != Some(chunk)) {
+            return Unread::No;
+        }
+        let mut others = (0..self.sources.len())
+            .filter(|source| !followed.contains(source))
+            .filter(|&source| self.has_unread(source) || self.sources[source].has_queued());
+        if others.clone().all(|other| self.stays_clear(other, chunk, columns)) {
+            return Unread::Pass;
+        }
+        let Some(pace) = self.regular(followed, chunk) else { return Unread::No };
+        others
+            .find_map(|other| match self.calm(other, chunk, pace) {
+                Calm::Yes => None,
+                Calm::No => Some(Unread::No),
+                Calm::Need => Some(Unread::Need(other)),
+                Calm::Decode => Some(Unread::Decode(other)),
+            })
+            .unwrap_or(Unread::Pass)
+    }
+
+    /// Whether another replica has nothing in the span of a chunk, nor from the last sample that came out to
+    /// it, and so does not matter whatever is in the chunk.
+    fn stays_clear<S: Samples>(&self, other: usize, chunk: &Chunk<B>, columns: &impl Fn(usize) -> S) -> bool {
+        let state = &self.sources[other];
+        let head_ms = self.stitch.head_ms(other, columns).or_else(|| {
+            // Of a chunk that has begun already, the next sample may be anywhere.
+            let next = state.queue().next()?;
+            Some(next.min_ms).filter(|&min_ms| self.stitch.last_ms.is_none_or(|last_ms| last_ms < min_ms))
+        });
+        if head_ms.is_none_or(|head_ms| head_ms <= chunk.max_ms) {
+            return false;
+        }
+        // Where a marker may be, it must be known that the other one does not live on around it.
+        chunk.all_live || !self.has_begun(other) || self.has_gap(other, head_ms)
+    }
+
+    /// Whether a chunk of the followed replicas has only normal steps, from the last sample that came out on,
+    /// and live samples: at which pace.
+    fn regular(&self, followed: &[usize], chunk: &Chunk<B>) -> Option<Pace> {
+        let pace = followed.iter().filter_map(|&source| self.stitch.replicas[source].pace).min()?;
+        let tick = self.sources[followed[0]].tick?;
+        let from_last = self.stitch.last_ms.is_none_or(|last_ms| {
+            self.stitch.last_is_live() && pace.is_normal(last_ms.abs_diff(chunk.min_ms))
+        });
+        let is_regular = chunk.all_live && from_last && tick.is_whole(chunk) && is_near(tick, pace);
+        is_regular.then_some(pace)
+    }
+
+    /// Whether another replica is no denser than the followed one up to the end of the chunk.
+    fn calm(&self, other: usize, chunk: &Chunk<B>, pace: Pace) -> Calm {
+        let replica = &self.stitch.replicas[other];
+        let state = &self.sources[other];
+        let dense_ms = pace.dense_ms();
+        if replica.pace.is_some_and(|own| own.interval_ms() <= dense_ms) {
+            return Calm::No;
+        }
+        let mut end_ms = None;
+        if self.has_unread(other) {
+            if !replica.is_calm(pace) {
+                return Calm::No;
+            }
+            end_ms = replica.window_end_ms();
+        }
+        let tick = state.tick.filter(|&tick| is_near_or_above(tick, pace));
+        for next in state.queue() {
+            if next.min_ms > chunk.max_ms || end_ms.is_some_and(|end_ms| end_ms >= chunk.max_ms) {
+                return Calm::Yes;
+            }
+            if end_ms.is_some_and(|end_ms| next.min_ms.abs_diff(end_ms) <= dense_ms) {
+                return Calm::No;
+            }
+            if !tick.is_some_and(|tick| tick.is_whole(next)) {
+                return Calm::Decode;
+            }
+            end_ms = Some(next.max_ms);
+        }
+        if state.exhausted || end_ms.is_some_and(|end_ms| end_ms >= chunk.max_ms) {
+            Calm::Yes
+        } else {
+            Calm::Need
+        }
+    }
+
+    fn pass(&mut self, followed: &[usize]) {
+        self.end_begun();
+        let source = followed[0];
+        let replica = &self.stitch.replicas[source];
+        let continues = replica.taken.is_some() && replica.taken == Some(replica.window.at);
+        let &Chunk { max_ms, all_live, .. } = self.sources[source].next();
+        for &same in &followed[1..] {
+            self.sources[same].leave_unread();
+        }
+        let number = self.sources[source].leave_unread();
+        self.stitch.pass(followed, max_ms, all_live);
+        self.counts.passed += 1;
+        self.counts.collapsed += followed.len() as u64 - 1;
+        self.ready.push_back(Ready::Pass { source, number, continues });
+    }
+
+    fn has_unread(&self, source: usize) -> bool {
+        self.stitch.replicas[source].window.has_unread()
+    }
+
+    /// Whether a replica had samples before those it has now.
+    fn has_begun(&self, source: usize) -> bool {
+        let replica = &self.stitch.replicas[source];
+        replica.hidden || replica.window.at > 0
+    }
+
+    /// Whether the step to the next sample of a replica is known to be a gap.
+    fn has_gap(&self, source: usize, head_ms: Option<i64>) -> bool {
+        let state = &self.sources[source];
+        let (Some(head_ms), Some(behind_ms)) = (head_ms, state.behind_ms()) else { return false };
+        let (Some(pace), Some(tick)) = (self.stitch.replicas[source].pace, state.tick) else { return false };
+        let is_regular = state.queue().next().is_some_and(|next| next.samples > 1 && tick.is_whole(next));
+        !self.has_unread(source)
+            && is_regular
+            && is_near(tick, pace)
+            && head_ms.abs_diff(behind_ms) >= pace.gap_ms()
+    }
+}
+
+/// Whether steps of this length, more or less, are normal at a pace.
+fn is_near(tick: Tick, pace: Pace) -> bool {
+    is_near_or_above(tick, pace) && tick.ms < pace.interval_ms() as f64 * 1.33
+}
+
+fn is_near_or_above(tick: Tick, pace: Pace) -> bool {
+    tick.ms > pace.interval_ms() as f64 * 0.86
+}

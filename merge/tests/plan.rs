@@ -1,0 +1,121 @@
+//! The planner against `stitch` over everything decoded.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod common;
+
+use std::ops::Range;
+
+use common::drive::{Pick, picks};
+use common::{ALL, Random, Replica, worlds};
+use promha_merge::{Chunk, Floats, Hints, PlanError, PlanStep, Planner, Stitch, is_stale};
+use proptest::prelude::*;
+
+/// What stands for the bytes of a chunk here: equal exactly if the samples are.
+type Bits = Vec<(i64, u64)>;
+
+/// The chunks of a replica, as ranges of its samples.
+fn cut(replica: &Replica, longest: usize, random: &mut Random) -> Vec<Range<usize>> {
+    let mut cuts = Vec::new();
+    let mut start = 0;
+    while start < replica.at_ms.len() {
+        let samples = if random.chance(70) { longest } else { 1 + random.below(longest as i64) as usize };
+        let end = (start + samples).min(replica.at_ms.len());
+        cuts.push(start..end);
+        start = end;
+    }
+    cuts
+}
+
+fn chunk(replica: &Replica, range: &Range<usize>, knows_markers: bool) -> Chunk<Bits> {
+    let bits = replica.values[range.clone()].iter().map(|value| value.to_bits());
+    Chunk {
+        min_ms: replica.at_ms[range.start],
+        max_ms: replica.at_ms[range.end - 1],
+        samples: range.len(),
+        all_live: knows_markers && !replica.values[range.clone()].iter().any(|&value| is_stale(value)),
+        bytes: replica.at_ms[range.clone()].iter().copied().zip(bits).collect(),
+    }
+}
+
+/// Plans as an embedder does; which samples come out, and what is said to be wrong.
+fn plan(
+    replicas: &[Replica],
+    cuts: &[Vec<Range<usize>>],
+    hints: Hints,
+    knows_markers: bool,
+) -> (Vec<Pick>, Vec<PlanError>) {
+    let mut planner = Planner::new(replicas.len(), hints);
+    let mut given = vec![0; replicas.len()];
+    let mut columns: Vec<Replica> = vec![Replica::default(); replicas.len()];
+    // Where the first sample of each column stands in its replica.
+    let mut starts = vec![0; replicas.len()];
+    let (mut picks, mut errors) = (Vec::new(), Vec::new());
+    let push = |picks: &mut Vec<Pick>, source: usize, range: Range<usize>, continues: bool| {
+        let first = range.start;
+        let pick = |index| Pick { source, index, continues: continues || index > first };
+        picks.extend(range.map(pick));
+    };
+    loop {
+        match planner.poll(|source: usize| Floats::new(&columns[source].at_ms, &columns[source].values)) {
+            Ok(PlanStep::Need(source)) => match cuts[source].get(given[source]) {
+                Some(range) => {
+                    given[source] += 1;
+                    planner.supply(source, chunk(&replicas[source], range, knows_markers)).unwrap();
+                }
+                None => planner.exhaust(source),
+            },
+            Ok(PlanStep::Decode { source, keep_from, chunk }) => {
+                let replica = &replicas[source];
+                let first = replica.at_ms.binary_search(&chunk.min_ms).unwrap();
+                let column = &mut columns[source];
+                column.at_ms.drain(..keep_from);
+                column.values.drain(..keep_from);
+                starts[source] = first - column.at_ms.len();
+                column.at_ms.extend_from_slice(&replica.at_ms[first..first + chunk.samples]);
+                column.values.extend_from_slice(&replica.values[first..first + chunk.samples]);
+                assert_eq!(column.at_ms, replica.at_ms[starts[source]..first + chunk.samples]);
+                planner.decoded(source);
+            }
+            Ok(PlanStep::Pass { source, chunk, continues }) => {
+                let first = replicas[source].at_ms.binary_search(&chunk.min_ms).unwrap();
+                push(&mut picks, source, first..first + chunk.samples, continues);
+            }
+            Ok(PlanStep::Run(run)) => {
+                let start = starts[run.source];
+                push(&mut picks, run.source, run.range.start + start..run.range.end + start, run.continues);
+            }
+            Ok(PlanStep::Done) => return (picks, errors),
+            Err(error) => errors.push(error),
+        }
+    }
+}
+
+fn parts<'a>(a: &'a [Pick], b: &'a [Pick]) -> (usize, &'a [Pick], &'a [Pick]) {
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    (same, &a[same..], &b[same..])
+}
+
+proptest! {
+    #[test]
+    fn what_comes_out_is_what_stitch_lets_out(
+        mut world in worlds(ALL),
+        longest in prop_oneof![2..8usize, 8..130usize],
+        knows_markers in any::<bool>(),
+        is_hinted in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        world.steady_clocks();
+        let mut random = Random(seed);
+        let cuts: Vec<_> = world.replicas.iter().map(|replica| cut(replica, longest, &mut random)).collect();
+        let hints = Hints {
+            interval_ms: is_hinted.then_some(world.shortest_ms()),
+            counter: world.truth.counter,
+        };
+        let expected = picks(&mut Stitch::new(hints), &world.replicas);
+        let (planned, errors) = plan(&world.replicas, &cuts, hints, knows_markers);
+        prop_assert_eq!(errors, []);
+        let (same, ours, theirs) = parts(&planned, &expected);
+        prop_assert_eq!(ours, theirs, "from pick {}", same);
+    }
+}
