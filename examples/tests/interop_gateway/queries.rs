@@ -176,15 +176,17 @@ async fn jittered_replicas_answer_every_series_once_and_no_sample_that_nobody_ha
     for ((merged, a), b) in merged.series.iter().zip(&a.series).zip(&b.series) {
         let labels = &merged.labels;
         assert_eq!((labels, labels), (&a.labels, &b.labels));
-        let (least, most) = (a.samples.len(), a.samples.len() + b.samples.len());
-        assert!((least..=most).contains(&merged.samples.len()), "{labels}: {} samples", merged.samples.len());
+        // Neither has a hole: all of one is there, and nothing doubles it.
+        assert_eq!(a.samples.len(), b.samples.len());
+        assert_eq!(merged.samples.len(), a.samples.len(), "{labels}");
         assert!(merged.samples.windows(2).all(|pair| pair[0].0 < pair[1].0), "{labels}: times do not rise");
         for sample in &merged.samples {
             let known = a.samples.iter().chain(&b.samples).any(|other| same(other, sample));
             assert!(known, "{labels}: {sample:?} is of neither replica");
         }
         let step_ms = largest_step_ms(&merged.samples);
-        assert!(step_ms <= largest_step_ms(&a.samples).max(STEP_MS + 400), "{labels}: a gap of {step_ms} ms");
+        let widest_ms = largest_step_ms(&a.samples).max(largest_step_ms(&b.samples));
+        assert!(step_ms <= widest_ms, "{labels}: a gap of {step_ms} ms");
     }
     // Each of the two counts rises steadily; the merge must not make a counter reset of the jitter.
     for query in
