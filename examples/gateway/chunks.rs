@@ -62,7 +62,7 @@ fn plan_text(error: &PlanError) -> String {
     match error {
         PlanError::OutOfOrder(OutOfOrder { previous, next, .. }) => {
             format!(
-                "{next} comes after {previous}: the chunks and samples of a series must be in the order of time"
+                "{next} comes after {previous}: the chunks and samples of a series must be in the order of time. Replicas behind one upstream need `sort: true`"
             )
         }
         other => other.to_string(),

@@ -147,6 +147,8 @@ async fn a_reader_who_never_ends_is_cut_off() {
     gateway.process().signal("TERM");
     assert_eq!(gateway.process().ended().await.code(), Some(0));
     assert!(answer.bytes().await.is_err(), "the answer ends as if it were complete");
+    let log = gateway.process().log();
+    assert!(log.contains("\"Not drained in time, connections are cut\" connections=1"), "{log}");
 }
 
 #[tokio::test]

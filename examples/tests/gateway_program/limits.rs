@@ -213,25 +213,30 @@ async fn a_client_that_goes_away_lets_its_upstreams_go() {
     gateway.metric_is("promha_gateway_reads_in_flight", &[], 0.0).await;
 }
 
-/// Far more than sockets hold: series with the same large chunks.
+/// Far more than sockets hold: series with the same hundred chunks.
 fn large(series: usize) -> Upstream {
-    let samples: Vec<(i64, f64)> = one(&[]).samples;
-    let (times, values): (Vec<i64>, Vec<f64>) = samples.into_iter().unzip();
-    let mut data = Vec::new();
-    xor::encode(&times, &values, &mut data).expect("a chunk");
-    let length_ms = SAMPLES * STEP_MS;
+    let chunks: Vec<(i64, i64, Vec<u8>)> = (0..100)
+        .map(|index| {
+            let samples = one(&[]).samples.into_iter();
+            let later = samples.map(|(time_ms, value)| (time_ms + index * SAMPLES * STEP_MS, value));
+            let (times, values): (Vec<i64>, Vec<f64>) = later.unzip();
+            let mut data = Vec::new();
+            xor::encode(&times, &values, &mut data).expect("a chunk");
+            (times[0], times[times.len() - 1], data)
+        })
+        .collect();
     Upstream::start(move |_, connection| {
         connection.begin_stream()?;
         for n in 0..series {
-            let chunks = (0..100).map(|chunk| ChunkView {
-                min_ms: chunk * length_ms,
-                max_ms: (chunk + 1) * length_ms - STEP_MS,
+            let views = chunks.iter().map(|(min_ms, max_ms, data)| ChunkView {
+                min_ms: *min_ms,
+                max_ms: *max_ms,
                 encoding: ChunkEncoding::Xor,
-                data: &data,
+                data,
             });
             let mut frame = Vec::new();
             let labels = [("__name__", "up"), ("instance", &*format!("node-{n:05}"))];
-            FrameWriter::default().write(0, &labels, chunks, &mut frame);
+            FrameWriter::default().write(0, &labels, views, &mut frame);
             connection.chunk(&frame)?;
         }
         connection.end_stream()
