@@ -67,6 +67,26 @@ proptest! {
         }
     }
 
+    /// They usually stand before all series.
+    #[test]
+    fn symbols_may_stand_anywhere(
+        mut request in made::write_request_v2(),
+        (symbols, series) in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+    ) {
+        let whole = request.encode_to_vec();
+        let later = v2::Request {
+            symbols: request.symbols.split_off(symbols.index(request.symbols.len() + 1)),
+            timeseries: request.timeseries.split_off(series.index(request.timeseries.len() + 1)),
+        };
+        // One message behind the other is both in one.
+        let cut = [request.encode_to_vec(), later.encode_to_vec()].concat();
+        let show = |body: &[u8]| {
+            let mut decoder = WriteDecoder::default();
+            decoder.decode(WriteVersion::V2, body).map(|view| format!("{view:?}")).map_err(|error| error.kind())
+        };
+        prop_assert_eq!(show(&cut), show(&whole));
+    }
+
     #[test]
     fn answers(
         results in prop::collection::vec(prop::collection::vec(made::series(), 0..4), 0..3),
