@@ -22,10 +22,12 @@ use axum::routing::post;
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use futures::{StreamExt, stream};
 use promha_examples::common::http_client::HttpClientConfig;
-use promha_examples::common::remote_read::ask;
+use promha_examples::common::remote_read::{Query, ask};
+use promha_examples::common::selector::Matcher;
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView, FrameLimits, FrameReader, FrameWriter};
 use promha_remote_proto::negotiate;
-use promha_remote_proto::prompb::{LabelMatcher, MatcherType, Query, ResponseType};
+use promha_remote_proto::prompb::ResponseType;
+use promha_remote_proto::read::MatcherOp;
 use promha_remote_proto::xor::{self, XorEncoder};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -111,15 +113,15 @@ struct Read {
 /// Reads everything as a client does: frame by frame, as the bytes arrive.
 async fn read(url: &str) -> Read {
     let query = Query {
-        start_timestamp_ms: START_MS,
-        end_timestamp_ms: START_MS + 25 * 3_600_000,
-        matchers: vec![LabelMatcher::new(MatcherType::Eq, "__name__", "http_requests_total")],
+        start_ms: START_MS,
+        end_ms: START_MS + 25 * 3_600_000,
+        matchers: vec![Matcher::new(MatcherOp::Equal, "__name__", "http_requests_total")],
         hints: None,
     };
     let client = HttpClientConfig::default().client("").expect("a client");
     let url = url.parse().expect("a URL");
     let request =
-        ask(&client, &url, query, &[ResponseType::StreamedXorChunks]).await.expect("a small request");
+        ask(&client, &url, &query, &[ResponseType::StreamedXorChunks]).await.expect("a small request");
     let mut response = request.send().await.expect("an answer").error_for_status().expect("a good one");
     let (mut frames, mut got) = (FrameReader::new(FrameLimits::default()), Read::default());
     let mut last = String::new();

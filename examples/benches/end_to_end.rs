@@ -27,10 +27,12 @@ use axum::routing::post;
 use axum::{Router, extract};
 use futures::stream;
 use promha_examples::common::http_client::HttpClientConfig;
-use promha_examples::common::remote_read::ask;
+use promha_examples::common::remote_read::{Query, ask};
+use promha_examples::common::selector::Matcher;
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView, FrameLimits, FrameReader, FrameWriter};
 use promha_remote_proto::negotiate;
-use promha_remote_proto::prompb::{LabelMatcher, MatcherType, Query, ResponseType};
+use promha_remote_proto::prompb::ResponseType;
+use promha_remote_proto::read::MatcherOp;
 use promha_remote_proto::xor::{self, XorEncoder};
 
 use harness::gateway::{self, Gateway};
@@ -224,15 +226,15 @@ fn frame(replica: &str, series: usize, shift_ms: i64, chunks: usize) -> Bytes {
 /// Reads everything, streamed; how many samples that is.
 async fn read(url: &str, start_ms: i64) -> u64 {
     let query = Query {
-        start_timestamp_ms: start_ms,
-        end_timestamp_ms: i64::MAX / 2,
-        matchers: vec![LabelMatcher::new(MatcherType::Eq, "__name__", "m")],
+        start_ms,
+        end_ms: i64::MAX / 2,
+        matchers: vec![Matcher::new(MatcherOp::Equal, "__name__", "m")],
         hints: None,
     };
     let client = HttpClientConfig::default().client("").expect("a client");
     let url = url.parse().expect("a URL");
     let request =
-        ask(&client, &url, query, &[ResponseType::StreamedXorChunks]).await.expect("a small request");
+        ask(&client, &url, &query, &[ResponseType::StreamedXorChunks]).await.expect("a small request");
     let mut response = request.send().await.expect("an answer").error_for_status().expect("a good one");
     let (mut frames, mut samples) = (FrameReader::new(FrameLimits::default()), 0);
     while let Some(piece) = response.chunk().await.expect("an unbroken answer") {

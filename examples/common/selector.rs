@@ -3,7 +3,7 @@
 //! A stopgap until the `federate` crate has it: promql-parser reads the text, `regex` matches. Where Rust's regular
 //! expressions and RE2 differ, a pattern may be refused here that Prometheus takes.
 
-use promha_remote_proto::prompb::{LabelMatcher, MatcherType};
+use promha_remote_proto::read::{MatcherOp, MatcherView};
 use promql_parser::label::MatchOp;
 use promql_parser::parser::{self, Expr};
 use regex::Regex;
@@ -46,22 +46,51 @@ pub enum SelectorError {
     },
 }
 
+/// A condition on one label. A label that is missing has the value `""`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matcher {
+    /// How it compares.
+    pub op: MatcherOp,
+    /// The name of the label.
+    pub name: String,
+    /// A value, or a regular expression for the whole value.
+    pub value: String,
+}
+
+impl Matcher {
+    /// A matcher of these parts; `value` is not checked.
+    pub fn new(op: MatcherOp, name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { op, name: name.into(), value: value.into() }
+    }
+
+    /// As the wire has it.
+    pub fn view(&self) -> MatcherView<'_> {
+        MatcherView { op: self.op, name: &self.name, value: &self.value }
+    }
+}
+
+impl From<&MatcherView<'_>> for Matcher {
+    fn from(view: &MatcherView<'_>) -> Self {
+        Self::new(view.op, view.name, view.value)
+    }
+}
+
 /// The matchers of a series selector such as `up{job=~"a|b"}`.
 ///
 /// # Errors
 /// [`SelectorError`] if it is anything else, with a sentence that says what would be right.
 ///
 /// ```
-/// use promha_examples::common::selector::parse;
-/// use promha_remote_proto::prompb::{LabelMatcher, MatcherType};
+/// use promha_examples::common::selector::{Matcher, parse};
+/// use promha_remote_proto::read::MatcherOp;
 ///
 /// let matchers = parse(r#"up{job!="node"}"#)?;
-/// assert_eq!(matchers[0], LabelMatcher::new(MatcherType::Eq, "__name__", "up"));
-/// assert_eq!(matchers[1], LabelMatcher::new(MatcherType::Neq, "job", "node"));
+/// assert_eq!(matchers[0], Matcher::new(MatcherOp::Equal, "__name__", "up"));
+/// assert_eq!(matchers[1], Matcher::new(MatcherOp::NotEqual, "job", "node"));
 /// assert!(parse("sum(up)").is_err());
 /// # Ok::<(), promha_examples::common::selector::SelectorError>(())
 /// ```
-pub fn parse(text: &str) -> Result<Vec<LabelMatcher>, SelectorError> {
+pub fn parse(text: &str) -> Result<Vec<Matcher>, SelectorError> {
     let text = text.trim();
     let not_a_selector = || SelectorError::NotASelector { text: text.to_owned() };
     let selector = match parser::parse(text) {
@@ -72,15 +101,15 @@ pub fn parse(text: &str) -> Result<Vec<LabelMatcher>, SelectorError> {
     if selector.offset.is_some() || selector.at.is_some() || !selector.matchers.or_matchers.is_empty() {
         return Err(not_a_selector());
     }
-    let name = selector.name.iter().map(|name| LabelMatcher::new(MatcherType::Eq, "__name__", name));
+    let name = selector.name.iter().map(|name| Matcher::new(MatcherOp::Equal, "__name__", name));
     let others = selector.matchers.matchers.iter().map(|matcher| {
-        let kind = match matcher.op {
-            MatchOp::Equal => MatcherType::Eq,
-            MatchOp::NotEqual => MatcherType::Neq,
-            MatchOp::Re(_) => MatcherType::Re,
-            MatchOp::NotRe(_) => MatcherType::Nre,
+        let op = match matcher.op {
+            MatchOp::Equal => MatcherOp::Equal,
+            MatchOp::NotEqual => MatcherOp::NotEqual,
+            MatchOp::Re(_) => MatcherOp::Regex,
+            MatchOp::NotRe(_) => MatcherOp::NotRegex,
         };
-        LabelMatcher::new(kind, &matcher.name, &matcher.value)
+        Matcher::new(op, &matcher.name, &matcher.value)
     });
     Ok(name.chain(others).collect())
 }
@@ -89,11 +118,11 @@ pub fn parse(text: &str) -> Result<Vec<LabelMatcher>, SelectorError> {
 /// anchored, and their dot matches line breaks.
 #[derive(Clone, Debug)]
 pub struct CompiledMatchers {
-    matchers: Vec<Matcher>,
+    matchers: Vec<Compiled>,
 }
 
 #[derive(Clone, Debug)]
-struct Matcher {
+struct Compiled {
     name: String,
     test: Test,
     negated: bool,
@@ -110,7 +139,7 @@ impl CompiledMatchers {
     ///
     /// # Errors
     /// [`SelectorError::Type`] and [`SelectorError::Regex`].
-    pub fn new<'m>(matchers: impl IntoIterator<Item = &'m LabelMatcher>) -> Result<Self, SelectorError> {
+    pub fn new<'m>(matchers: impl IntoIterator<Item = &'m Matcher>) -> Result<Self, SelectorError> {
         Ok(Self { matchers: matchers.into_iter().map(compile).collect::<Result<_, _>>()? })
     }
 
@@ -127,16 +156,15 @@ impl CompiledMatchers {
     }
 }
 
-fn compile(matcher: &LabelMatcher) -> Result<Matcher, SelectorError> {
-    let LabelMatcher { r#type, name, value } = matcher;
-    let kind = MatcherType::try_from(*r#type)
-        .map_err(|_| SelectorError::Type { name: name.clone(), number: *r#type })?;
-    let test = match kind {
-        MatcherType::Eq | MatcherType::Neq => Test::Equal(value.clone()),
-        MatcherType::Re | MatcherType::Nre => Test::Regex(anchored(name, value)?),
+fn compile(matcher: &Matcher) -> Result<Compiled, SelectorError> {
+    let Matcher { op, name, value } = matcher;
+    let test = match *op {
+        MatcherOp::Equal | MatcherOp::NotEqual => Test::Equal(value.clone()),
+        MatcherOp::Regex | MatcherOp::NotRegex => Test::Regex(anchored(name, value)?),
+        MatcherOp::Other(number) => return Err(SelectorError::Type { name: name.clone(), number }),
     };
-    let negated = matches!(kind, MatcherType::Neq | MatcherType::Nre);
-    Ok(Matcher { name: name.clone(), test, negated })
+    let negated = matches!(op, MatcherOp::NotEqual | MatcherOp::NotRegex);
+    Ok(Compiled { name: name.clone(), test, negated })
 }
 
 fn anchored(name: &str, pattern: &str) -> Result<Regex, SelectorError> {
@@ -196,8 +224,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        let error = |kind: i32, value: &str| {
-            let matcher = LabelMatcher { r#type: kind, name: "job".to_owned(), value: value.to_owned() };
+        let error = |number: i32, value: &str| {
+            let matcher = Matcher::new(MatcherOp::from_wire(number), "job", value);
             CompiledMatchers::new([&matcher]).unwrap_err().to_string()
         };
         assert!(error(9, "a").contains("unknown type 9"), "{}", error(9, "a"));

@@ -11,7 +11,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use promha_remote_proto::frame::{ChunkedSeriesView, FrameLimits, FrameReader};
 use promha_remote_proto::negotiate::{self, NegotiateError};
-use promha_remote_proto::prompb::{Query, ResponseType};
+use promha_remote_proto::prompb::ResponseType;
 use promha_remote_proto::read::AnswerDecoder;
 use promha_remote_proto::{DecodeError, Limits, snappy};
 use reqwest::Url;
@@ -21,7 +21,7 @@ use super::samples::{Samples, SamplesError};
 use crate::common::causes::causes;
 use crate::common::duration::PromDuration;
 use crate::common::http_client::{HttpClient, HttpClientConfig};
-use crate::common::remote_read::{AskError, ask};
+use crate::common::remote_read::{AskError, Query, ask};
 use crate::common::selector;
 use crate::common::yaml::{self, ConfigError};
 
@@ -144,11 +144,11 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     }
     let matchers =
         selector::parse(&args.selector).map_err(|error| ClientError::Argument(error.to_string()))?;
-    let query = Query { start_timestamp_ms: start_ms, end_timestamp_ms: end_ms, matchers, hints: None };
+    let query = Query { start_ms, end_ms, matchers, hints: None };
     let client = http_client(args.http_config_file.as_deref())
         .map_err(|error| ClientError::Argument(error.to_string()))?;
     let started = Instant::now();
-    let response = tokio::time::timeout(args.timeout.as_duration(), send(&client, args, query))
+    let response = tokio::time::timeout(args.timeout.as_duration(), send(&client, args, &query))
         .await
         .map_err(|_| ClientError::Transport(format!("no answer within {}", args.timeout)))??;
     let header =
@@ -194,7 +194,7 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     Ok(())
 }
 
-async fn send(client: &HttpClient, args: &ReadArgs, query: Query) -> Result<reqwest::Response, ClientError> {
+async fn send(client: &HttpClient, args: &ReadArgs, query: &Query) -> Result<reqwest::Response, ClientError> {
     let types: &[ResponseType] = match args.accept {
         None => &[ResponseType::StreamedXorChunks, ResponseType::Samples],
         Some(Accept::Streamed) => &[ResponseType::StreamedXorChunks],

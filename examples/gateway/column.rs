@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use promha_remote_proto::frame::ChunkView;
-use prost::Message;
+use promha_remote_proto::histogram::{Count, HistogramView, Span};
 
 use super::samples::{ChunkCutter, Samples, SamplesError};
 use super::series::Chunk;
@@ -109,14 +109,40 @@ impl Column {
         None
     }
 
-    /// The content of a histogram, in an order that means nothing.
-    fn content(&self, index: usize) -> Option<Vec<u8>> {
+    /// A sample, if it is a histogram.
+    fn histogram(&self, index: usize) -> Option<HistogramView<'_>> {
         let (samples, index) = self.locate(index)?;
-        let mut message = samples.histogram(index)?.to_message();
-        // Neither when it was nor what came before it.
-        (message.timestamp, message.reset_hint) = (0, 0);
-        Some(message.encode_to_vec())
+        samples.histogram(index)
     }
+}
+
+/// Orders histograms by their content, in an order that means nothing. Neither when they were nor what came before them
+/// counts.
+fn compare_content(a: &HistogramView<'_>, b: &HistogramView<'_>) -> Ordering {
+    let count = |count: Option<Count>| {
+        count.map(|count| match count {
+            Count::Int(count) => (false, count),
+            Count::Float(count) => (true, count.to_bits()),
+        })
+    };
+    let numbers = |view: &HistogramView<'_>| {
+        let (sum, zero_threshold) = (view.sum.to_bits(), view.zero_threshold.to_bits());
+        (count(view.count), count(view.zero_count), sum, view.schema, zero_threshold, view.start_ms)
+    };
+    let spans = |a: &[Span], b: &[Span]| {
+        let parts = |span: &Span| (span.offset, span.length);
+        a.iter().map(parts).cmp(b.iter().map(parts))
+    };
+    let floats = |a: &[f64], b: &[f64]| a.iter().map(|a| a.to_bits()).cmp(b.iter().map(|b| b.to_bits()));
+    numbers(a)
+        .cmp(&numbers(b))
+        .then_with(|| spans(a.positive_spans, b.positive_spans))
+        .then_with(|| spans(a.negative_spans, b.negative_spans))
+        .then_with(|| a.positive_deltas.cmp(b.positive_deltas))
+        .then_with(|| a.negative_deltas.cmp(b.negative_deltas))
+        .then_with(|| floats(a.positive_counts, b.positive_counts))
+        .then_with(|| floats(a.negative_counts, b.negative_counts))
+        .then_with(|| floats(a.custom_values, b.custom_values))
 }
 
 impl promha_merge::Samples for &Column {
@@ -134,6 +160,51 @@ impl promha_merge::Samples for &Column {
 
     fn compare(&self, index: usize, other: &Self, other_index: usize) -> Ordering {
         let bits = self.levels[index].to_bits().cmp(&other.levels[other_index].to_bits());
-        bits.then_with(|| self.content(index).cmp(&other.content(other_index)))
+        bits.then_with(|| match (self.histogram(index), other.histogram(other_index)) {
+            (Some(a), Some(b)) => compare_content(&a, &b),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use promha_merge::Samples as _;
+
+    use super::*;
+
+    #[test]
+    fn histograms_compare_by_content_alone() {
+        let spans = [Span { offset: 0, length: 2 }];
+        let view = |t_ms, positive_deltas| HistogramView {
+            t_ms,
+            count: Some(Count::Int(3)),
+            positive_spans: &spans,
+            positive_deltas,
+            ..HistogramView::default()
+        };
+        let column = |view: HistogramView<'_>| {
+            let (mut cutter, mut chunks, mut column) =
+                (ChunkCutter::default(), Vec::new(), Column::default());
+            cutter.push_histogram(&view, &mut chunks).unwrap();
+            cutter.cut(&mut chunks);
+            column.append(chunks[0].view()).unwrap();
+            column
+        };
+        let (a, later, other) =
+            (column(view(0, &[1, 1])), column(view(9, &[1, 1])), column(view(0, &[2, -1])));
+        assert_eq!((&a).compare(0, &&later, 0), Ordering::Equal);
+        let order = (&a).compare(0, &&other, 0);
+        assert_ne!(order, Ordering::Equal);
+        assert_eq!((&other).compare(0, &&a, 0), order.reverse());
+
+        let mut float = Column::default();
+        let mut chunks = Vec::new();
+        let mut cutter = ChunkCutter::default();
+        // The level of a histogram is its count.
+        cutter.push_float(0, 3.0, &mut chunks);
+        cutter.cut(&mut chunks);
+        float.append(chunks[0].view()).unwrap();
+        assert_eq!((&float).compare(0, &&a, 0), Ordering::Less);
     }
 }

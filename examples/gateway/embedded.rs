@@ -10,7 +10,6 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use promha_merge::labels::Labels;
 use promha_remote_proto::frame::FrameWriter;
-use promha_remote_proto::prompb::Query;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::labels::Relabel;
@@ -19,6 +18,7 @@ use super::samples::{ChunkCutter, SAMPLES_PER_CHUNK};
 use super::series::Chunk;
 use super::topology::{Group, Topology};
 use super::upstream::{Origin, Upstream, UpstreamError};
+use crate::common::remote_read::Query;
 use crate::common::selector::CompiledMatchers;
 
 /// The label that tells the two samplers apart.
@@ -115,7 +115,7 @@ impl Sampler {
             if !matchers.matches(&pairs) {
                 continue;
             }
-            let chunks = stored.between(query.start_timestamp_ms, query.end_timestamp_ms);
+            let chunks = stored.between(query.start_ms, query.end_ms);
             if !chunks.is_empty() {
                 let mut frame = Vec::new();
                 writer.write(0, &pairs, chunks.iter().map(Chunk::view), &mut frame);

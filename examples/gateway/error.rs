@@ -28,10 +28,10 @@ pub enum ReadError {
     Negotiate(#[from] NegotiateError),
     /// The body of the request.
     #[error("the body is not a snappy block that can be read: {0}")]
-    Body(#[from] DecodeError),
+    Body(DecodeError),
     /// The message in the body.
     #[error("not a ReadRequest: {0}")]
-    Protobuf(#[from] prost::DecodeError),
+    Message(DecodeError),
     /// A matcher is at fault.
     #[error("{0}")]
     Matcher(String),
@@ -66,10 +66,10 @@ impl ReadError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Negotiate(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
-            Self::Body(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
-            Self::Protobuf(_) | Self::Matcher(_) | Self::SampleLimit { .. } | Self::AnswerSize(_) => {
-                StatusCode::BAD_REQUEST
+            Self::Body(error) | Self::Message(error) => {
+                StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST)
             }
+            Self::Matcher(_) | Self::SampleLimit { .. } | Self::AnswerSize(_) => StatusCode::BAD_REQUEST,
             Self::Groups(_) | Self::Chunk(_) => StatusCode::BAD_GATEWAY,
             Self::ClientStalled { .. } | Self::ClientGone => StatusCode::REQUEST_TIMEOUT,
         }

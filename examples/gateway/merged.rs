@@ -6,7 +6,6 @@
 use futures::future::join_all;
 use promha_merge::labels::Labels;
 use promha_merge::{Merge, OutOfOrder, Step};
-use promha_remote_proto::prompb::Query;
 
 use super::chunks::{self, ChunkError, ChunkMerge, is_counter};
 use super::error::{Failure, ReadError};
@@ -14,6 +13,7 @@ use super::metrics::Metrics;
 use super::series::{Chunk, Part};
 use super::topology::Topology;
 use super::upstream::{Answer, UpstreamError};
+use crate::common::remote_read::Query;
 
 /// Chunks are handed on once there are this many bytes of them, so that a long series need not be held.
 const FLUSH_BYTES: usize = 1 << 20;

@@ -6,16 +6,17 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use promha_remote_proto::negotiate;
-use promha_remote_proto::prompb::{ReadRequest, ResponseType};
-use promha_remote_proto::snappy;
-use prost::Message;
+use promha_remote_proto::negotiate::{self, Encoding};
+use promha_remote_proto::prompb::ResponseType;
+use promha_remote_proto::read::RequestDecoder;
+use promha_remote_proto::{Limits as WireLimits, body};
 
 use super::answer::{Sampled, Streamed};
 use super::error::ReadError;
 use super::merged::Fanout;
 use super::topology::Topology;
 use super::{Admission, Gateway, Limits};
+use crate::common::remote_read::Query;
 use crate::common::selector::CompiledMatchers;
 
 /// Names upstreams that did not answer while others of their group did.
@@ -44,43 +45,49 @@ pub async fn read(
 }
 
 async fn answer(gateway: &Arc<Gateway>, headers: &HeaderMap, body: &[u8]) -> Result<Response, ReadError> {
-    let (request, response_type) = decode(headers, body, &gateway.limits)?;
+    let (queries, response_type) = decode(headers, body, &gateway.limits)?;
     let admission = gateway.admit().await;
     let topology = gateway.topology();
-    gateway.metrics.queries(response_type, request.queries.len());
+    gateway.metrics.queries(response_type, queries.len());
     match response_type {
-        ResponseType::StreamedXorChunks => streamed(gateway, topology, request, admission).await,
-        ResponseType::Samples => sampled(gateway, &topology, &request).await,
+        ResponseType::StreamedXorChunks => streamed(gateway, topology, queries, admission).await,
+        ResponseType::Samples => sampled(gateway, &topology, &queries).await,
     }
 }
 
-/// Reads the request and refuses what no upstream could answer.
+/// The queries of a request, and what they are answered with. Refuses what no upstream could answer.
 fn decode(
     headers: &HeaderMap,
     body: &[u8],
     limits: &Limits,
-) -> Result<(ReadRequest, ResponseType), ReadError> {
+) -> Result<(Vec<Query>, ResponseType), ReadError> {
     let header =
         |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
     negotiate::check_read_request(header(header::CONTENT_TYPE), header(header::CONTENT_ENCODING))?;
-    let mut raw = Vec::new();
-    let raw = snappy::decompress(body, limits.request_bytes, &mut raw)?;
-    let request = ReadRequest::decode(raw)?;
-    let response_type = negotiate::response_type(&request.accepted_response_types)?;
-    for matcher in request.queries.iter().flat_map(|query| &query.matchers) {
+    let encoding = negotiate::content_encoding(header(header::CONTENT_ENCODING))?;
+    let mut wire_limits = WireLimits::default();
+    wire_limits.max_body_bytes = limits.request_bytes;
+    wire_limits.max_message_bytes = limits.request_bytes;
+    let mut message = Vec::new();
+    let message = body::decompress(encoding, body, &wire_limits, &mut message).map_err(ReadError::Body)?;
+    let mut decoder = RequestDecoder::new(wire_limits);
+    let request = decoder.decode(message).map_err(ReadError::Message)?;
+    let response_type = negotiate::response_type(request.accepted_response_types())?;
+    let queries: Vec<Query> = request.queries().map(|query| Query::from(&query)).collect();
+    for matcher in queries.iter().flat_map(|query| &query.matchers) {
         CompiledMatchers::new([matcher])?;
     }
-    Ok((request, response_type))
+    Ok((queries, response_type))
 }
 
 /// Sends headers as soon as every upstream has begun its answer, then series as they are merged.
 async fn streamed(
     gateway: &Arc<Gateway>,
     topology: Arc<Topology>,
-    request: ReadRequest,
+    queries: Vec<Query>,
     admission: Admission,
 ) -> Result<Response, ReadError> {
-    let mut queries = request.queries.into_iter();
+    let mut queries = queries.into_iter();
     let first = match queries.next() {
         Some(query) => Some(Fanout::begin(&topology, &query, &gateway.metrics).await?),
         None => None,
@@ -116,22 +123,18 @@ async fn streamed(
     Ok((headers, body).into_response())
 }
 
-async fn sampled(
-    gateway: &Gateway,
-    topology: &Topology,
-    request: &ReadRequest,
-) -> Result<Response, ReadError> {
+async fn sampled(gateway: &Gateway, topology: &Topology, queries: &[Query]) -> Result<Response, ReadError> {
     let mut sink = Sampled::new(gateway.limits.samples);
-    let mut fanouts = Vec::with_capacity(request.queries.len());
-    for query in &request.queries {
+    let mut fanouts = Vec::with_capacity(queries.len());
+    for query in queries {
         let mut fanout = Fanout::begin(topology, query, &gateway.metrics).await?;
-        sink.begin(query.start_timestamp_ms, query.end_timestamp_ms);
+        sink.begin(query.start_ms, query.end_ms);
         fanout.merge_into(&mut sink).await?;
         fanouts.push(fanout);
     }
-    let mut body = Vec::new();
-    snappy::compress(sink.finish(), &mut body)?;
-    Ok((answer_headers(ResponseType::Samples, &fanouts), body).into_response())
+    let mut packed = Vec::new();
+    body::compress(Encoding::Snappy, sink.finish(), &mut packed)?;
+    Ok((answer_headers(ResponseType::Samples, &fanouts), packed).into_response())
 }
 
 /// Headers that say what an answer is, and what it lacks.

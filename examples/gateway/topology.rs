@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use promha_remote_proto::prompb::{LabelMatcher, MatcherType, Query};
+use promha_remote_proto::read::MatcherOp;
 
 use super::labels::Relabel;
 use super::upstream::{GroupQuery, Upstream};
-use crate::common::selector::{CompiledMatchers, SelectorError};
+use crate::common::remote_read::Query;
+use crate::common::selector::{CompiledMatchers, Matcher, SelectorError};
 
 /// What a running gateway reads from. A reload makes a new one; reads under way keep theirs.
 #[derive(Debug)]
@@ -59,17 +60,18 @@ impl Group {
         }
         if forwarded.is_empty() {
             // A remote read without matchers selects nothing in Prometheus.
-            forwarded.push(LabelMatcher::new(MatcherType::Re, "__name__", ".+"));
+            forwarded.push(Matcher::new(MatcherOp::Regex, "__name__", ".+"));
         }
         let replica_matchers = if replica.is_empty() { None } else { Some(CompiledMatchers::new(replica)?) };
-        let query = Query { matchers: forwarded, ..query.clone() };
+        let Query { start_ms, end_ms, ref hints, .. } = *query;
+        let query = Query { start_ms, end_ms, matchers: forwarded, hints: hints.clone() };
         Ok(Some(GroupQuery { query, replica_matchers, relabel: self.relabel.clone() }))
     }
 }
 
 /// `=` with a value. With an empty one it asks for series that lack the label.
-fn is_plain_equality(matcher: &LabelMatcher) -> bool {
-    matcher.r#type == i32::from(MatcherType::Eq) && !matcher.value.is_empty()
+fn is_plain_equality(matcher: &Matcher) -> bool {
+    matcher.op == MatcherOp::Equal && !matcher.value.is_empty()
 }
 
 #[cfg(test)]
@@ -84,7 +86,7 @@ mod tests {
         group.asked(&Query { matchers, ..Query::default() }).unwrap()
     }
 
-    fn forwarded(selector: &str) -> Vec<LabelMatcher> {
+    fn forwarded(selector: &str) -> Vec<Matcher> {
         asked(selector).unwrap().query.matchers
     }
 

@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use promha_merge::labels::Labels;
 use promha_remote_proto::frame::{FrameLimits, FrameReader};
 use promha_remote_proto::negotiate::{self, NegotiateError};
-use promha_remote_proto::prompb::{Query, ResponseType};
+use promha_remote_proto::prompb::ResponseType;
 use promha_remote_proto::{DecodeError, EncodeError};
 use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
@@ -22,7 +22,7 @@ use super::sampled;
 use super::series::Part;
 use crate::common::causes::causes;
 use crate::common::http_client::HttpClient;
-use crate::common::remote_read::{AskError, ask};
+use crate::common::remote_read::{AskError, Query, ask};
 use crate::common::selector::CompiledMatchers;
 
 /// Most bytes of an upstream's error text that are handed on.
@@ -205,7 +205,7 @@ impl Upstream {
         query: &Query,
     ) -> Result<(ResponseType, BoxStream<'static, Result<Bytes, UpstreamError>>), UpstreamError> {
         let types = [ResponseType::StreamedXorChunks, ResponseType::Samples];
-        let request = ask(client, url, query.clone(), &types).await?;
+        let request = ask(client, url, query, &types).await?;
         let response = self.within("answer", request.send()).await?.map_err(|error| transport(&error))?;
         let status = response.status();
         if !status.is_success() {

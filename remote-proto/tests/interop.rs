@@ -2,43 +2,33 @@
 //! needs the programs `prometheus`, `vmagent`, `victoria-metrics` and `influxd`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
-#![allow(clippy::disallowed_methods, reason = "the servers live by the clock")]
 
 mod common {
     pub(crate) mod http;
     pub(crate) mod owned;
+    pub(crate) mod peers;
     pub(crate) mod server;
 }
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost::Message;
 
-use common::http::{self, accept};
+use common::http::{accept, answer};
 use common::owned;
+use common::peers::{
+    again, influx, is_wanted, now_ms, prometheus, sampled, streamed, victoria_metrics, write,
+};
 use common::server::Server;
-use promha_remote_proto::frame::{ChunkEncoding, FrameReader};
-use promha_remote_proto::histogram::{
-    DEFAULT_MAX_BUCKETS, HistogramEncoder, HistogramView, Histograms, Number,
-};
-use promha_remote_proto::negotiate::{self, Encoding, RetryPolicy, WriteVersion, header};
-use promha_remote_proto::prompb::{self, ReadResponse, ResponseType, WriteRequest};
-use promha_remote_proto::read::{
-    AnswerDecoder, AnswerEncoder, MatcherOp, MatcherView, QueryView, encode_request,
-};
+use promha_remote_proto::frame::ChunkEncoding;
+use promha_remote_proto::histogram::HistogramView;
+use promha_remote_proto::negotiate::{self, WriteVersion, header};
+use promha_remote_proto::prompb::{self, ReadResponse, WriteRequest};
+use promha_remote_proto::read::AnswerEncoder;
 use promha_remote_proto::write::{WriteDecoder, WriteEncoder};
 use promha_remote_proto::{Limits, body, snappy, xor};
-
-fn is_wanted() -> bool {
-    let is_wanted = std::env::var_os("PROMHA_INTEROP").is_some_and(|value| value == "1");
-    if !is_wanted {
-        eprintln!("skipped: set PROMHA_INTEROP=1 to test against real servers");
-    }
-    is_wanted
-}
 
 #[test]
 fn what_real_senders_write_is_taken_by_real_receivers() {
@@ -74,7 +64,8 @@ fn what_real_senders_write_is_taken_by_real_receivers() {
     };
     let (mut decoder, mut plain) = (WriteDecoder::new(Limits::default()), Vec::new());
     while !is_enough(&seen) {
-        let request = accept(&sink, "204 No Content").unwrap();
+        let (request, socket) = accept(&sink).unwrap();
+        answer(socket, "204 No Content", &[]).unwrap();
         let path = request.first_line.split(' ').nth(1).unwrap().to_owned();
         let content_encoding = request.header(header::CONTENT_ENCODING);
         let version =
@@ -171,15 +162,6 @@ fn real_answers_are_read_and_written_again() {
     assert!(floats > 6, "{floats} samples");
 }
 
-/// The histograms of a chunk, which is the same when it was encoded again.
-fn again<N: Number>(data: &[u8]) -> Vec<prompb::Histogram> {
-    let (mut histograms, mut again) = (Histograms::<N>::new(), Vec::new());
-    histograms.decode(data, DEFAULT_MAX_BUCKETS).unwrap();
-    HistogramEncoder::new().encode(&histograms, 0..histograms.len(), &mut again).unwrap();
-    assert_eq!(again, data);
-    histograms.views().map(|view| view.to_message()).collect()
-}
-
 /// Some of the histograms of the test data, as if they had just been observed: a fresh server takes nothing that is
 /// much older than what it has.
 fn shifted_histograms() -> WriteRequest {
@@ -197,94 +179,4 @@ fn shifted_histograms() -> WriteRequest {
         }
     }
     request
-}
-
-/// Posts a message of write 1, which has to be taken.
-fn write(receiver: &Server, path: &str, message: &[u8]) {
-    let mut packed = Vec::new();
-    body::compress(Encoding::Snappy, message, &mut packed).unwrap();
-    let answer = http::request(receiver.port, "POST", path, &WriteVersion::V1.headers(), &packed).unwrap();
-    let outcome = RetryPolicy::default().outcome(answer.status(), answer.header(header::RETRY_AFTER), 0);
-    assert_eq!(outcome, negotiate::Outcome::Done, "{path}: {} {}", answer.first_line, answer.text());
-}
-
-fn sampled(port: u16, names: &str) -> ReadResponse {
-    let answer = read(port, names, ResponseType::Samples);
-    let mut plain = Vec::new();
-    let message = body::decompress(Encoding::Snappy, &answer, &Limits::default(), &mut plain).unwrap();
-    let mut decoder = AnswerDecoder::new(Limits::default());
-    let view = decoder.decode(message).unwrap();
-    assert_eq!(owned::answer(&view), ReadResponse::decode(message).unwrap());
-    owned::answer(&view)
-}
-
-type Chunks = Vec<(ChunkEncoding, Vec<u8>)>;
-
-fn streamed(port: u16, names: &str) -> Vec<(String, Chunks)> {
-    let answer = read(port, names, ResponseType::StreamedXorChunks);
-    let (mut reader, mut series) = (FrameReader::default(), Vec::new());
-    reader.push(&answer);
-    while let Some(view) = reader.next_frame().unwrap() {
-        let chunks = view.chunks().map(|chunk| (chunk.encoding, chunk.data.to_vec())).collect();
-        series.push((view.labels()[0].1.to_owned(), chunks));
-    }
-    reader.finish().unwrap();
-    series
-}
-
-/// Asks for the last ten minutes.
-fn read(port: u16, names: &str, response_type: ResponseType) -> Vec<u8> {
-    let matchers = [MatcherView { op: MatcherOp::Regex, name: "__name__", value: names }];
-    let query = QueryView {
-        start_ms: now_ms() - 600_000,
-        end_ms: now_ms() + 60_000,
-        matchers: &matchers,
-        hints: None,
-    };
-    let (mut message, mut packed) = (Vec::new(), Vec::new());
-    encode_request(&[query], &[response_type.into()], &mut message);
-    body::compress(Encoding::Snappy, &message, &mut packed).unwrap();
-    let answer =
-        http::request(port, "POST", "/api/v1/read", &negotiate::READ_REQUEST_HEADERS, &packed).unwrap();
-    assert_eq!(answer.status(), 200, "{}", answer.text());
-    assert_eq!(negotiate::answer_type(answer.header(header::CONTENT_TYPE)), Ok(response_type));
-    answer.body
-}
-
-/// A Prometheus that scrapes itself and takes writes.
-fn prometheus(more: &str) -> Server {
-    Server::start("prometheus", "/-/ready", |command, directory, port| {
-        let config = format!(
-            "scrape_configs: [{{ job_name: self, scrape_interval: 1s, static_configs: [{{ targets: ['127.0.0.1:{port}'] }}] }}]\n{more}\n"
-        );
-        std::fs::write(directory.join("prometheus.yml"), config).unwrap();
-        command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]);
-        command.args(["--web.enable-remote-write-receiver", "--enable-feature=native-histograms"]);
-        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
-    })
-}
-
-fn victoria_metrics() -> Server {
-    Server::start("victoria-metrics", "/health", |command, _, port| {
-        command.arg("-storageDataPath=data").arg(format!("-httpListenAddr=127.0.0.1:{port}"));
-    })
-}
-
-fn influx() -> Server {
-    let server = Server::start("influxd", "/ping", |command, directory, port| {
-        std::fs::write(directory.join("influx.conf"), "").unwrap();
-        command.args(["run", "-config", "influx.conf"]);
-        command.env("INFLUXDB_REPORTING_DISABLED", "true").env("INFLUXDB_BIND_ADDRESS", "127.0.0.1:0");
-        command.env("INFLUXDB_HTTP_BIND_ADDRESS", format!("127.0.0.1:{port}"));
-        for (name, path) in [("META", "meta"), ("DATA", "data"), ("DATA_WAL", "wal")] {
-            command.env(format!("INFLUXDB_{name}_DIR"), directory.join(path));
-        }
-    });
-    let created = http::request(server.port, "POST", "/query?q=CREATE+DATABASE+promha", &[], &[]).unwrap();
-    assert_eq!(created.status(), 200, "{}", created.text());
-    server
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }

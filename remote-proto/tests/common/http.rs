@@ -46,15 +46,20 @@ pub fn request(
     read(&mut BufReader::new(socket))
 }
 
-/// Takes one request and answers it with this status.
-pub fn accept(listener: &TcpListener, status: &str) -> std::io::Result<Message> {
+/// Takes one request, which waits for its answer.
+pub fn accept(listener: &TcpListener) -> std::io::Result<(Message, TcpStream)> {
     let (socket, _) = listener.accept()?;
     socket.set_read_timeout(Some(Duration::from_secs(10)))?;
     let message = read(&mut BufReader::new(&socket))?;
-    (&socket).write_all(
-        format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes(),
-    )?;
-    Ok(message)
+    Ok((message, socket))
+}
+
+/// Answers a request, without a body.
+pub fn answer(mut socket: TcpStream, status: &str, headers: &[(&str, String)]) -> std::io::Result<()> {
+    let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n");
+    headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+    head.push_str("\r\n");
+    socket.write_all(head.as_bytes())
 }
 
 fn read(reader: &mut impl BufRead) -> std::io::Result<Message> {
