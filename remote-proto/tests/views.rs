@@ -13,9 +13,11 @@ use prost::Message;
 use common::{made, owned};
 use promha_remote_proto::negotiate::WriteVersion;
 use promha_remote_proto::prompb::{QueryResult, ReadRequest, ReadResponse, WriteRequest, v2};
-use promha_remote_proto::read::{AnswerDecoder, AnswerEncoder, RequestDecoder, encode_request};
+use promha_remote_proto::read::{
+    AnswerCompressor, AnswerDecoder, AnswerEncoder, RequestDecoder, encode_request,
+};
 use promha_remote_proto::write::{WriteDecoder, WriteEncoder};
-use promha_remote_proto::{DecodeError, Limits};
+use promha_remote_proto::{DecodeError, Limits, snappy};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
@@ -103,12 +105,16 @@ proptest! {
             Ok(expected) => {
                 let view = view.unwrap();
                 owned::assert_same(&owned::answer(&view), &expected);
-                let mut encoder = AnswerEncoder::new();
+                let (mut encoder, mut compressor) = (AnswerEncoder::new(), AnswerCompressor::new());
                 for result in view.results() {
                     encoder.result();
+                    compressor.result();
                     result.series().for_each(|series| encoder.series_view(&series));
+                    result.series().for_each(|series| compressor.series_view(&series));
                 }
                 let again = encoder.finish();
+                let (body, mut decompressed) = (compressor.finish().unwrap().concat(), Vec::new());
+                prop_assert_eq!(snappy::decompress(&body, again.len(), &mut decompressed).unwrap(), again);
                 owned::assert_same(&ReadResponse::decode(again).unwrap(), &expected);
                 if damage.is_empty() {
                     prop_assert_eq!(again, expected.encode_to_vec());
