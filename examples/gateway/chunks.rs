@@ -79,8 +79,6 @@ pub fn is_counter(labels: &Labels) -> bool {
 #[derive(Debug)]
 pub struct ChunkMerge {
     planner: Planner<ChunkBytes>,
-    /// Sources of the series.
-    members: usize,
     /// Where chunks are read for stale markers.
     scanned: Samples,
     /// What is decoded of each member; at least one for each.
@@ -109,7 +107,6 @@ impl ChunkMerge {
     pub fn new() -> Self {
         Self {
             planner: Planner::new(0, Hints::default()),
-            members: 0,
             scanned: Samples::default(),
             columns: Vec::new(),
             cutter: ChunkCutter::default(),
@@ -121,7 +118,6 @@ impl ChunkMerge {
     /// Begins a series that `members` sources have. A `counter` never goes down but to start again.
     pub fn begin(&mut self, members: usize, counter: bool) {
         self.interval_ms = self.planner.interval_ms().or(self.interval_ms);
-        self.members = members;
         self.planner.reset(members, Hints { interval_ms: self.interval_ms, counter });
         self.columns.resize_with(self.columns.len().max(members), Column::default);
         self.columns.iter_mut().for_each(Column::clear);
@@ -148,11 +144,7 @@ impl ChunkMerge {
                 }
             };
             let bytes = ChunkBytes { encoding, data };
-            // A failed scrape leaves a stale marker in the place of its sample, so that the chunk seems to be whole.
-            // Nothing but reading it tells; a series that nobody else has need not be read.
-            let read = self.members > 1 && self.scanned.decode(bytes.view(min_ms, max_ms)).is_ok();
-            let all_live = read && !self.scanned.levels().any(promha_merge::is_stale);
-            let chunk = promha_merge::Chunk { min_ms, max_ms, samples, all_live, bytes };
+            let chunk = promha_merge::Chunk { min_ms, max_ms, samples, all_live: None, bytes };
             self.planner.supply(member, chunk).map_err(ChunkError::Plan)?;
         }
         Ok(())
@@ -193,6 +185,13 @@ impl ChunkMerge {
                         return Err(ChunkError::Samples { member, min_ms, max_ms, source });
                     }
                     self.planner.decoded(member);
+                }
+                PlanStep::Look { source: member, chunk } => {
+                    // A failed scrape leaves a stale marker in the place of its sample, so that the chunk seems to be
+                    // whole. Nothing but reading it tells.
+                    let read = self.scanned.decode(chunk.bytes.view(chunk.min_ms, chunk.max_ms));
+                    let all_live = read.is_ok() && !self.scanned.levels().any(promha_merge::is_stale);
+                    self.planner.looked(member, all_live);
                 }
                 PlanStep::Pass { chunk, continues, .. } => {
                     let ChunkBytes { encoding, data } = chunk.bytes.clone();

@@ -35,10 +35,9 @@ pub struct Chunk<B> {
     pub max_ms: i64,
     /// How many samples there are.
     pub samples: usize,
-    /// None of them is a stale marker. Say so only where it is known: a marker that is not expected comes out
-    /// although another replica lives on. Where it is not, a chunk that would come out and is not alone in its
-    /// span is decoded to see (and comes out as bytes nevertheless).
-    pub all_live: bool,
+    /// Whether none of them is a stale marker, if that is known. Where it is not, the planner asks when it matters
+    /// ([`PlanStep::Look`]): never of a chunk that is dropped, nor of one that is alone.
+    pub all_live: Option<bool>,
     /// What is equal exactly if two chunks are: the bytes themselves. Compared only when all else is equal.
     pub bytes: B,
 }
@@ -61,7 +60,7 @@ pub struct Chunk<B> {
 /// use promha_merge::{Chunk, Hints, PlanStep, Planner, Floats};
 ///
 /// // Two replicas, scraped every 10 s. The second one is 200 ms later and lacks a sample.
-/// let chunk = |min_ms, max_ms, samples, bytes| Chunk { min_ms, max_ms, samples, all_live: true, bytes };
+/// let chunk = |min_ms, max_ms, samples, bytes| Chunk { min_ms, max_ms, samples, all_live: Some(true), bytes };
 /// let mut planner = Planner::new(2, Hints { interval_ms: Some(10_000), counter: false });
 /// planner.supply(0, chunk(0, 1_190_000, 120, "a1"))?;
 /// planner.supply(1, chunk(200, 1_200_200, 120, "b1"))?;
@@ -84,6 +83,7 @@ pub struct Chunk<B> {
 ///             }
 ///             planner.decoded(source);
 ///         }
+///         PlanStep::Look { .. } => unreachable!("all are known to be live"),
 ///         PlanStep::Run(run) => unreachable!("nothing has to be encoded: {run:?}"),
 ///         PlanStep::Done => break,
 ///     }
@@ -133,6 +133,14 @@ pub enum PlanStep<'p, B> {
         /// The chunk to be decoded.
         chunk: &'p Chunk<B>,
     },
+    /// Look whether a stale marker is in `chunk`, and call [`Planner::looked`]. Whoever cannot tell says that there
+    /// may be one: the chunk is then decoded, and comes out as bytes nevertheless where it can.
+    Look {
+        /// The index of the source.
+        source: usize,
+        /// The chunk to be looked at.
+        chunk: &'p Chunk<B>,
+    },
     /// This chunk comes out next, as it is.
     Pass {
         /// The index of the source.
@@ -177,6 +185,14 @@ enum Ready {
         continues: bool,
     },
     Run(Run),
+}
+
+impl<B: PartialEq> Chunk<B> {
+    /// Whether the samples are the same, whatever is known of them.
+    fn is_same(&self, other: &Self) -> bool {
+        (self.min_ms, self.max_ms, self.samples) == (other.min_ms, other.max_ms, other.samples)
+            && self.bytes == other.bytes
+    }
 }
 
 impl<B: PartialEq> Planner<B> {
@@ -260,6 +276,13 @@ impl<B: PartialEq> Planner<B> {
         }
     }
 
+    /// Says whether the chunk that was to be looked at has no stale marker.
+    pub fn looked(&mut self, source: usize, all_live: bool) {
+        if let Some(chunk) = self.sources.get_mut(source).and_then(Source::next_mut) {
+            chunk.all_live = Some(all_live);
+        }
+    }
+
     /// What to do next. `columns(source)` is the column of decoded samples of a source.
     ///
     /// # Errors
@@ -282,6 +305,9 @@ impl<B: PartialEq> Planner<B> {
                 Unread::Pass => continue,
                 Unread::Need(source) => return Ok(PlanStep::Need(source)),
                 Unread::Decode(source) => return Ok(self.decode(source)),
+                Unread::Look(source) => {
+                    return Ok(PlanStep::Look { source, chunk: self.sources[source].next() });
+                }
                 Unread::No => {}
             }
             match self.stitch.advance(&columns) {

@@ -27,13 +27,33 @@ fn cut(replica: &Replica, longest: usize, random: &mut Random) -> Vec<Range<usiz
     cuts
 }
 
-fn chunk(replica: &Replica, range: &Range<usize>, knows_markers: bool) -> Chunk<Bits> {
+/// What is known of stale markers before anybody asks, and then.
+#[derive(Debug, Clone, Copy)]
+enum Markers {
+    /// Everything.
+    Known,
+    /// Nothing, but somebody can look.
+    Seen,
+    /// Nothing, and nobody can tell.
+    Unknown,
+}
+
+impl Markers {
+    fn are_absent(self, values: &[f64]) -> bool {
+        !matches!(self, Self::Unknown) && !values.iter().any(|&value| is_stale(value))
+    }
+}
+
+fn chunk(replica: &Replica, range: &Range<usize>, markers: Markers) -> Chunk<Bits> {
     let bits = replica.values[range.clone()].iter().map(|value| value.to_bits());
     Chunk {
         min_ms: replica.at_ms[range.start],
         max_ms: replica.at_ms[range.end - 1],
         samples: range.len(),
-        all_live: knows_markers && !replica.values[range.clone()].iter().any(|&value| is_stale(value)),
+        all_live: match markers {
+            Markers::Seen => None,
+            known => Some(known.are_absent(&replica.values[range.clone()])),
+        },
         bytes: replica.at_ms[range.clone()].iter().copied().zip(bits).collect(),
     }
 }
@@ -43,7 +63,7 @@ fn plan(
     replicas: &[Replica],
     cuts: &[Vec<Range<usize>>],
     hints: Hints,
-    knows_markers: bool,
+    markers: Markers,
 ) -> (Vec<Pick>, Vec<PlanError>) {
     let mut planner = Planner::new(replicas.len(), hints);
     let mut given = vec![0; replicas.len()];
@@ -61,7 +81,7 @@ fn plan(
             Ok(PlanStep::Need(source)) => match cuts[source].get(given[source]) {
                 Some(range) => {
                     given[source] += 1;
-                    planner.supply(source, chunk(&replicas[source], range, knows_markers)).unwrap();
+                    planner.supply(source, chunk(&replicas[source], range, markers)).unwrap();
                 }
                 None => planner.exhaust(source),
             },
@@ -76,6 +96,12 @@ fn plan(
                 column.values.extend_from_slice(&replica.values[first..first + chunk.samples]);
                 assert_eq!(column.at_ms, replica.at_ms[starts[source]..first + chunk.samples]);
                 planner.decoded(source);
+            }
+            Ok(PlanStep::Look { source, chunk }) => {
+                let first = replicas[source].at_ms.binary_search(&chunk.min_ms).unwrap();
+                let values = &replicas[source].values[first..first + chunk.samples];
+                assert!(chunk.all_live.is_none(), "known already");
+                planner.looked(source, markers.are_absent(values));
             }
             Ok(PlanStep::Pass { source, chunk, continues }) => {
                 let first = replicas[source].at_ms.binary_search(&chunk.min_ms).unwrap();
@@ -101,7 +127,7 @@ proptest! {
     fn what_comes_out_is_what_stitch_lets_out(
         mut world in worlds(ALL),
         longest in prop_oneof![2..8usize, 8..130usize],
-        knows_markers in any::<bool>(),
+        markers in prop::sample::select(vec![Markers::Known, Markers::Seen, Markers::Unknown]),
         is_hinted in any::<bool>(),
         seed in any::<u64>(),
     ) {
@@ -113,7 +139,7 @@ proptest! {
             counter: world.truth.counter,
         };
         let expected = picks(&mut Stitch::new(hints), &world.replicas);
-        let (planned, errors) = plan(&world.replicas, &cuts, hints, knows_markers);
+        let (planned, errors) = plan(&world.replicas, &cuts, hints, markers);
         prop_assert_eq!(errors, []);
         let (same, ours, theirs) = parts(&planned, &expected);
         prop_assert_eq!(ours, theirs, "from pick {}", same);

@@ -115,6 +115,10 @@ impl<B> Source<B> {
         &self.chunks[self.queued].chunk
     }
 
+    pub(super) fn next_mut(&mut self) -> Option<&mut Chunk<B>> {
+        self.chunks.get_mut(self.queued).map(|held| &mut held.chunk)
+    }
+
     /// The end of what is behind.
     pub(super) fn behind_ms(&self) -> Option<i64> {
         let last = self.opened.checked_sub(1)?;

@@ -13,6 +13,8 @@ pub(super) enum Unread {
     Need(usize),
     /// It depends on what is in this source's next chunk.
     Decode(usize),
+    /// It depends on whether there is a stale marker in it.
+    Look(usize),
     /// Nothing.
     No,
 }
@@ -83,16 +85,28 @@ impl<B: PartialEq> Planner<B> {
         }
         let mut next = followed.iter().map(|&source| self.sources[source].queue().next());
         let Some(Some(chunk)) = next.next() else { return Unread::No };
-        if next.any(|other| other != Some(chunk)) {
+        if next.any(|other| !other.is_some_and(|other| other.is_same(chunk))) {
             return Unread::No;
         }
         let mut others = (0..self.sources.len())
             .filter(|source| !followed.contains(source))
             .filter(|&source| self.has_unread(source) || self.sources[source].has_queued());
-        if others.clone().all(|other| self.stays_clear(other, chunk, columns)) {
-            return Unread::Pass;
+        if others.clone().all(|other| self.is_apart(other, chunk, columns)) {
+            // Where a marker may be, it must be known that the others do not live on around it.
+            let matters = others.clone().any(|other| self.may_live_on(other, columns));
+            match chunk.all_live {
+                Some(true) => return Unread::Pass,
+                _ if !matters => return Unread::Pass,
+                None => return Unread::Look(followed[0]),
+                Some(false) => {}
+            }
         }
         let Some(pace) = self.regular(followed, chunk) else { return Unread::No };
+        match chunk.all_live {
+            Some(true) => {}
+            Some(false) => return Unread::No,
+            None => return Unread::Look(followed[0]),
+        }
         others
             .find_map(|other| match self.calm(other, chunk, pace) {
                 Calm::Yes => None,
@@ -103,31 +117,33 @@ impl<B: PartialEq> Planner<B> {
             .unwrap_or(Unread::Pass)
     }
 
-    /// Whether another replica has nothing in the span of a chunk, nor from the last sample that came out to
-    /// it, and so does not matter whatever is in the chunk.
-    fn stays_clear<S: Samples>(&self, other: usize, chunk: &Chunk<B>, columns: &impl Fn(usize) -> S) -> bool {
-        let state = &self.sources[other];
-        let head_ms = self.stitch.head_ms(other, columns).or_else(|| {
-            // Of a chunk that has begun already, the next sample may be anywhere.
-            let next = state.queue().next()?;
-            Some(next.min_ms).filter(|&min_ms| self.stitch.last_ms.is_none_or(|last_ms| last_ms < min_ms))
-        });
-        if head_ms.is_none_or(|head_ms| head_ms <= chunk.max_ms) {
-            return false;
-        }
-        // Where a marker may be, it must be known that the other one does not live on around it.
-        chunk.all_live || !self.has_begun(other) || self.has_gap(other, head_ms)
+    /// Whether another replica has nothing in the span of a chunk, nor from the last sample that came out to it.
+    fn is_apart<S: Samples>(&self, other: usize, chunk: &Chunk<B>, columns: &impl Fn(usize) -> S) -> bool {
+        self.next_ms(other, columns).is_some_and(|next_ms| next_ms > chunk.max_ms)
     }
 
-    /// Whether a chunk of the followed replicas has only normal steps, from the last sample that came out on,
-    /// and live samples: at which pace.
+    /// Whether another replica may have been there before, and go on without a gap.
+    fn may_live_on<S: Samples>(&self, other: usize, columns: &impl Fn(usize) -> S) -> bool {
+        self.has_begun(other) && !self.has_gap(other, self.next_ms(other, columns))
+    }
+
+    /// When the next sample of a replica is. Of a chunk that has begun already, it may be anywhere.
+    fn next_ms<S: Samples>(&self, source: usize, columns: &impl Fn(usize) -> S) -> Option<i64> {
+        self.stitch.head_ms(source, columns).or_else(|| {
+            let next = self.sources[source].queue().next()?;
+            Some(next.min_ms).filter(|&min_ms| self.stitch.last_ms.is_none_or(|last_ms| last_ms < min_ms))
+        })
+    }
+
+    /// Whether a chunk of the followed replicas has only normal steps, from the last sample that came out on: at
+    /// which pace.
     fn regular(&self, followed: &[usize], chunk: &Chunk<B>) -> Option<Pace> {
         let pace = followed.iter().filter_map(|&source| self.stitch.replicas[source].pace).min()?;
         let tick = self.sources[followed[0]].tick?;
         let from_last = self.stitch.last_ms.is_none_or(|last_ms| {
             self.stitch.last_is_live() && pace.is_normal(last_ms.abs_diff(chunk.min_ms))
         });
-        let is_regular = chunk.all_live && from_last && tick.is_whole(chunk) && is_near(tick, pace);
+        let is_regular = from_last && tick.is_whole(chunk) && is_near(tick, pace);
         is_regular.then_some(pace)
     }
 
@@ -176,7 +192,7 @@ impl<B: PartialEq> Planner<B> {
             self.sources[same].leave_unread();
         }
         let number = self.sources[source].leave_unread();
-        self.stitch.pass(followed, max_ms, all_live);
+        self.stitch.pass(followed, max_ms, all_live == Some(true));
         self.counts.passed += 1;
         self.counts.collapsed += followed.len() as u64 - 1;
         self.ready.push_back(Ready::Pass { source, number, continues });
