@@ -1,21 +1,20 @@
 //! Bits in the order in which Prometheus' chunks hold them: the highest bit of the first byte first.
 
 /// A cursor over bits. Past the end it reads zeros; whoever reads asks [`BitReader::overrun`] afterwards.
+///
+/// It is nothing but a position: where the next value begins follows from the lengths of those before it, and no
+/// value has to arrive before the next one is loaded.
 #[derive(Debug, Clone, Copy)]
 pub struct BitReader<'a> {
     bytes: &'a [u8],
-    /// Position of the first byte of which no bit counts as loaded.
-    next: usize,
-    /// The next bits, the first one highest. Behind those that count there may be more, which are then right too.
-    loaded: u64,
-    /// How many of them count.
-    loaded_bits: u32,
+    /// Position of the next bit.
+    at: usize,
 }
 
 impl<'a> BitReader<'a> {
     /// Reads `bytes` from the byte `start` on.
     pub(crate) fn new(bytes: &'a [u8], start: usize) -> Self {
-        Self { bytes, next: start, loaded: 0, loaded_bits: 0 }
+        Self { bytes, at: start * 8 }
     }
 
     /// How many bytes there are, read or not.
@@ -25,45 +24,41 @@ impl<'a> BitReader<'a> {
 
     /// The byte that holds the next bit.
     pub(crate) fn at_byte(&self) -> usize {
-        self.at_bits() / 8
+        self.at / 8
     }
 
     /// How many bits are left, 0 past the end.
     pub(crate) fn left_bits(&self) -> usize {
-        (self.bytes.len() * 8).saturating_sub(self.at_bits())
+        (self.bytes.len() * 8).saturating_sub(self.at)
     }
 
     /// How many bytes are needed for everything read so far, if that is more than there are.
     #[inline]
     pub(crate) fn overrun(&self) -> Option<usize> {
-        (self.at_bits() > self.bytes.len() * 8).then(|| self.at_bits().div_ceil(8))
+        (self.at > self.bytes.len() * 8).then(|| self.at.div_ceil(8))
     }
 
-    /// At least the next 56 bits, the first one highest, without moving on.
+    /// At least the next 57 bits, the first one highest, without moving on.
     #[inline]
-    pub(crate) fn peek(&mut self) -> u64 {
-        let word = match self.bytes.get(self.next..).and_then(|rest| rest.first_chunk::<8>()) {
+    pub(crate) fn peek(&self) -> u64 {
+        let start = self.at / 8;
+        let word = match self.bytes.get(start..start + 8).and_then(|bytes| bytes.first_chunk()) {
             Some(bytes) => u64::from_be_bytes(*bytes),
-            None => self.last_word(),
+            None => last_word(self.bytes, start),
         };
-        // As many whole bytes as there is room for are loaded, and bits of one more, which come again later.
-        self.loaded |= word >> self.loaded_bits;
-        self.next += (63 - self.loaded_bits as usize) / 8;
-        self.loaded_bits |= 56;
-        self.loaded
+        word << (self.at % 8)
     }
 
-    /// Moves on by `count` bits, of those that the last [`peek`](Self::peek) showed.
+    /// Moves on by `count` bits.
     #[inline]
     pub(crate) fn skip(&mut self, count: u32) {
-        self.loaded <<= count;
-        self.loaded_bits -= count;
+        self.at += count as usize;
     }
 
     /// The next `count` bits, 1 to 64, the last one lowest.
     #[inline]
     pub(crate) fn read(&mut self, count: u32) -> u64 {
-        if count <= 56 {
+        if count <= 57 {
             let value = self.peek() >> (64 - count);
             self.skip(count);
             return value;
@@ -74,78 +69,68 @@ impl<'a> BitReader<'a> {
         self.skip(count - 32);
         upper << (count - 32) | lower
     }
+}
 
-    /// Position of the next bit.
-    #[inline]
-    fn at_bits(&self) -> usize {
-        self.next * 8 - self.loaded_bits as usize
-    }
-
-    /// The word at `next`, with zeros for the bytes that are not there.
-    #[cold]
-    fn last_word(&self) -> u64 {
-        let mut padded = [0; 8];
-        let rest = self.bytes.get(self.next..).unwrap_or_default();
-        padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        u64::from_be_bytes(padded)
-    }
+/// The word at the byte `start`, with zeros for the bytes that are not there.
+///
+/// No method of the reader: one that is called and not inlined would need the reader to stand in memory.
+#[cold]
+fn last_word(bytes: &[u8], start: usize) -> u64 {
+    let mut padded = [0; 8];
+    let rest = bytes.get(start..).unwrap_or_default();
+    padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    u64::from_be_bytes(padded)
 }
 
 /// Collects bits into bytes.
 #[derive(Debug, Clone, Default)]
 pub struct BitWriter {
-    /// What was written, and room for eight bytes behind it.
+    /// What was written, and room for more behind it.
     bytes: Vec<u8>,
-    /// How many bytes are full.
-    full: usize,
-    /// The bits that do not fill a byte yet, the first one highest, zeros behind them.
+    end: End,
+}
+
+/// Where what was written ends. It is apart from the bytes so that it can be in registers while they are written.
+#[derive(Debug, Clone, Copy, Default)]
+struct End {
+    /// Position of the next bit.
+    at: u64,
+    /// The bits before it that do not fill a byte yet, the first one highest, zeros behind them.
     pending: u64,
-    pending_bits: u32,
     /// How many bits the last call to `put` brought.
     last_bits: u32,
 }
 
 impl BitWriter {
+    /// A writer that goes on behind `bytes`.
+    pub(crate) fn behind(bytes: Vec<u8>) -> Self {
+        let end = End { at: bytes.len() as u64 * 8, ..End::default() };
+        Self { bytes, end }
+    }
+
+    /// Lets `write` append up to `bytes` bytes, for which it is looked once whether there is room.
+    #[inline(always)]
+    pub(crate) fn with_room(&mut self, bytes: usize, write: impl FnOnce(&mut BitRoom<'_>)) {
+        // Words are stored as a whole, also the last one.
+        let needed = self.end.full() + bytes + 8;
+        if self.bytes.len() < needed {
+            grow(&mut self.bytes, needed);
+        }
+        let mut room = BitRoom { bytes: &mut self.bytes, end: self.end };
+        write(&mut room);
+        self.end = room.end;
+    }
+
     /// Appends the lowest `count` bits of `value`, 1 to 64; the bits above are ignored.
     #[inline]
     pub(crate) fn put(&mut self, value: u64, count: u32) {
-        if count > 56 {
-            self.put_short(value >> 32, count - 32);
-            self.put_short(value, 32);
-        } else {
-            self.put_short(value, count);
-        }
-        self.last_bits = count;
+        self.with_room(8, |room| room.put(value, count));
     }
 
-    /// Appends the lowest `count` bits of `value`, 1 to 56, of which the last `last` are one part for themselves.
+    /// Appends `value`, which has `count` bits, 1 to 56, of which the last `last` are one part for themselves.
     #[inline]
     pub(crate) fn put_parts(&mut self, value: u64, count: u32, last: u32) {
-        self.put_short(value, count);
-        self.last_bits = last;
-    }
-
-    /// Appends up to 56 bits: with those that wait they fit into a word, which is stored as a whole each time.
-    #[inline]
-    fn put_short(&mut self, value: u64, count: u32) {
-        let word = self.pending | value << (64 - count) >> self.pending_bits;
-        let bits = self.pending_bits + count;
-        if self.bytes.len() < self.full + 8 {
-            self.grow();
-        }
-        if let Some(room) = self.bytes[self.full..].first_chunk_mut() {
-            *room = word.to_be_bytes();
-        }
-        let full_bits = bits & !7;
-        self.full += full_bits as usize / 8;
-        // 63 bits at most, of which 56 are full.
-        self.pending = word << full_bits;
-        self.pending_bits = bits & 7;
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        self.bytes.resize((self.bytes.len() * 2).max(256), 0);
+        self.with_room(8, |room| room.put_parts(value, count, last));
     }
 
     /// Appends `value` as a varint.
@@ -159,15 +144,80 @@ impl BitWriter {
 
     /// Appends what was collected to `into`, zero bits up to a whole byte, and starts afresh.
     pub(crate) fn finish(&mut self, into: &mut Vec<u8>) {
-        into.extend_from_slice(&self.bytes[..self.full]);
-        if self.pending_bits > 0 {
-            into.push((self.pending >> 56) as u8);
-        } else if self.last_bits != 0 && self.last_bits.is_multiple_of(8) {
-            // Prometheus before 3.0 writes whole bytes by opening the byte after them, and that stays open. What is
-            // behind the last sample means nothing; later versions leave the byte out.
-            into.push(0);
+        into.extend_from_slice(&self.bytes[..self.end.full()]);
+        into.extend(self.end.last_byte());
+        self.end = End::default();
+    }
+
+    /// What was collected, zero bits up to a whole byte, behind the bytes that were there before.
+    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.end.full());
+        self.bytes.extend(self.end.last_byte());
+        self.bytes
+    }
+}
+
+/// Makes room for `needed` bytes and some more, but not for twice as many: all of it has to be filled first.
+#[cold]
+fn grow(bytes: &mut Vec<u8>, needed: usize) {
+    bytes.resize(needed + 512, 0);
+}
+
+impl End {
+    /// How many bytes are full.
+    #[inline(always)]
+    fn full(&self) -> usize {
+        (self.at / 8) as usize
+    }
+
+    /// The byte that is not full, if there is one.
+    fn last_byte(&self) -> Option<u8> {
+        // Prometheus before 3.0 writes whole bytes by opening the byte after them, and that stays open. What is
+        // behind the last sample means nothing; later versions leave the byte out.
+        let open = self.last_bits != 0 && self.last_bits.is_multiple_of(8);
+        (!self.at.is_multiple_of(8) || open).then_some((self.pending >> 56) as u8)
+    }
+}
+
+/// Room for so many bits that nobody has to ask whether there is some for the next ones.
+pub(crate) struct BitRoom<'w> {
+    bytes: &'w mut [u8],
+    end: End,
+}
+
+impl BitRoom<'_> {
+    /// Appends the lowest `count` bits of `value`, 1 to 64; the bits above are ignored.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, value: u64, count: u32) {
+        let value = value & u64::MAX >> (64 - count);
+        if count > 56 {
+            self.put_short(value >> 32, count - 32);
+            self.put_short(value & 0xffff_ffff, 32);
+        } else {
+            self.put_short(value, count);
         }
-        (self.full, self.pending, self.pending_bits, self.last_bits) = (0, 0, 0, 0);
+        self.end.last_bits = count;
+    }
+
+    /// Appends `value`, which has `count` bits, 1 to 56, of which the last `last` are one part for themselves.
+    #[inline(always)]
+    pub(crate) fn put_parts(&mut self, value: u64, count: u32, last: u32) {
+        self.put_short(value, count);
+        self.end.last_bits = last;
+    }
+
+    /// Appends up to 56 bits: with those that wait they fit into a word, which is stored as a whole each time.
+    #[inline(always)]
+    fn put_short(&mut self, value: u64, count: u32) {
+        let start = self.end.full();
+        // 63 bits at most, of which 56 are full.
+        let bits = self.end.at as u32 % 8 + count;
+        let word = self.end.pending | value << (64 - bits);
+        if let Some(to) = self.bytes.get_mut(start..start + 8).and_then(|bytes| bytes.first_chunk_mut()) {
+            *to = word.to_be_bytes();
+        }
+        self.end.at += u64::from(count);
+        self.end.pending = word << (bits & !7);
     }
 }
 

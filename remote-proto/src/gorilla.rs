@@ -1,7 +1,7 @@
 //! How chunks hold a float next to the one before it: only the bits that changed, in a window that is kept while
 //! they fit it. Source: `xorWrite` and `xorRead` in `tsdb/chunkenc/xor.go` of Prometheus.
 
-use crate::bits::{BitReader, BitWriter};
+use crate::bits::{BitReader, BitRoom};
 use crate::error::ErrorKind;
 
 /// Values may have up to 64 leading zero bits in common, but five bits say how many.
@@ -24,7 +24,7 @@ impl Default for ReadWindow {
 
 impl ReadWindow {
     /// Reads the next value: `value` is the one before and becomes this one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&mut self, value: &mut u64, reader: &mut BitReader<'_>) -> Result<(), ErrorKind> {
         let word = reader.peek();
         if word >> 63 == 0 {
@@ -51,45 +51,52 @@ impl ReadWindow {
     }
 }
 
-/// The bits that changed last, as a writer sees them: how many are left out at either end.
+/// The bits that changed last, as a writer sees them.
 #[derive(Debug, Clone, Copy)]
 pub struct WriteWindow {
-    leading: u32,
+    /// The bits that are not in the window: a change that has none of them fits.
+    outside: u64,
     trailing: u32,
+    significant: u32,
 }
 
 impl Default for WriteWindow {
     /// Before the first change nothing fits.
     fn default() -> Self {
-        Self { leading: u32::MAX, trailing: u32::MAX }
+        Self { outside: u64::MAX, trailing: 0, significant: 0 }
     }
 }
 
 impl WriteWindow {
-    /// Writes a value as its difference to the one before, `old ^ new`.
-    #[inline]
-    pub(crate) fn write(&mut self, change: u64, bits: &mut BitWriter) {
+    /// The most bytes that [`write`](Self::write) appends, `head` not counted.
+    pub(crate) const MAX_BYTES: usize = (2 + 5 + 6 + 64_usize).div_ceil(8);
+
+    /// Writes a value as its difference to the one before, `old ^ new`, behind the lowest `head_bits` of `head`, which
+    /// are 0 to 24.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, (head, head_bits): (u64, u32), change: u64, room: &mut BitRoom<'_>) {
         if change == 0 {
-            bits.put(0, 1);
+            room.put_parts(head << 1, head_bits + 1, 1);
             return;
         }
-        let leading = change.leading_zeros().min(MAX_LEADING);
-        let trailing = change.trailing_zeros();
-        let (prefix, prefix_bits) = if leading >= self.leading && trailing >= self.trailing {
-            (0b10, 2)
+        let (head, head_bits) = if change & self.outside == 0 {
+            (head << 2 | 0b10, head_bits + 2)
         } else {
-            *self = Self { leading, trailing };
+            let leading = change.leading_zeros().min(MAX_LEADING);
+            let trailing = change.trailing_zeros();
             let significant = 64 - leading - trailing;
+            *self = Self { outside: !(u64::MAX >> (64 - significant) << trailing), trailing, significant };
             // 64 does not fit into six bits and becomes 0, which is free: no change has 0 significant bits.
-            (0b11 << 11 | u64::from(leading) << 6 | u64::from(significant & 63), 13)
+            let described = u64::from(leading) << 6 | u64::from(significant & 63);
+            (head << 13 | 0b11 << 11 | described, head_bits + 13)
         };
-        let significant = 64 - self.leading - self.trailing;
-        let changed = change >> self.trailing;
-        if prefix_bits + significant <= 56 {
-            bits.put_parts(prefix << significant | changed, prefix_bits + significant, significant);
+        let Self { trailing, significant, .. } = *self;
+        let changed = change >> trailing;
+        if head_bits + significant <= 56 {
+            room.put_parts(head << significant | changed, head_bits + significant, significant);
         } else {
-            bits.put(prefix, prefix_bits);
-            bits.put(changed, significant);
+            room.put_parts(head, head_bits, 0);
+            room.put(changed, significant);
         }
     }
 }

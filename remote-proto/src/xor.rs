@@ -20,10 +20,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::bits::{BitReader, BitWriter};
-use crate::error::{DecodeError, EncodeError, ErrorKind};
-use crate::gorilla::{ReadWindow, WriteWindow};
-use crate::wire::{read_uvarint, unzigzag, zigzag};
+mod decode;
+mod encode;
+
+use crate::error::{DecodeError, EncodeError};
+use crate::xor::decode::{decode_samples, truncated};
+use crate::xor::encode::encode_columns;
+
+pub use encode::XorEncoder;
 
 /// The most samples that one chunk can hold.
 pub const MAX_SAMPLES: usize = u16::MAX as usize;
@@ -90,185 +94,6 @@ pub fn encode(timestamps_ms: &[i64], values: &[f64], into: &mut Vec<u8>) -> Resu
         let (limit, found) = (MAX_SAMPLES as u64, values.len() as u64);
         return Err(EncodeError::TooManySamples { limit, found });
     }
-    let mut encoder = XorEncoder::new();
-    timestamps_ms.iter().zip(values).for_each(|(&t_ms, &value)| encoder.push(t_ms, value));
-    encoder.finish(into);
+    encode_columns(timestamps_ms, values, into);
     Ok(())
-}
-
-/// Writes a chunk sample by sample.
-///
-/// ```
-/// use promha_remote_proto::xor::{self, XorEncoder};
-///
-/// let (mut encoder, mut chunk) = (XorEncoder::new(), Vec::new());
-/// encoder.push(1_000, 0.5);
-/// encoder.push(16_000, 0.5);
-/// assert_eq!(encoder.len(), 2);
-/// encoder.finish(&mut chunk);
-/// assert_eq!(xor::sample_count(&chunk)?, 2);
-/// assert!(encoder.is_empty(), "ready for the next chunk");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct XorEncoder {
-    bits: BitWriter,
-    count: u16,
-    t_ms: i64,
-    delta_ms: u64,
-    value_bits: u64,
-    window: WriteWindow,
-}
-
-impl XorEncoder {
-    /// An encoder without samples.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// How many samples were pushed since the start or the last [`finish`](Self::finish).
-    pub fn len(&self) -> usize {
-        usize::from(self.count)
-    }
-
-    /// Whether nothing was pushed since the start or the last [`finish`](Self::finish).
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Adds a sample. Timestamps may come in any order, but only regular ones take little space.
-    ///
-    /// # Panics
-    ///
-    /// If there are [`MAX_SAMPLES`] already: whoever cuts chunks has to do so before (Prometheus does at 120).
-    pub fn push(&mut self, t_ms: i64, value: f64) {
-        assert!(self.len() < MAX_SAMPLES, "a chunk holds at most {MAX_SAMPLES} samples");
-        let value_bits = value.to_bits();
-        if self.count == 0 {
-            self.bits.put_uvarint(zigzag(t_ms));
-            self.bits.put(value_bits, 64);
-        } else {
-            let delta_ms = t_ms.wrapping_sub(self.t_ms) as u64;
-            if self.count == 1 {
-                self.bits.put_uvarint(delta_ms);
-            } else {
-                self.put_change_of_delta(delta_ms.wrapping_sub(self.delta_ms) as i64);
-            }
-            self.window.write(value_bits ^ self.value_bits, &mut self.bits);
-            self.delta_ms = delta_ms;
-        }
-        self.t_ms = t_ms;
-        self.value_bits = value_bits;
-        self.count += 1;
-    }
-
-    /// Appends the chunk to `into` and starts the next one. Without samples it is the empty chunk, two bytes.
-    pub fn finish(&mut self, into: &mut Vec<u8>) {
-        into.extend_from_slice(&self.count.to_be_bytes());
-        self.bits.finish(into);
-        *self = Self { bits: std::mem::take(&mut self.bits), ..Self::default() };
-    }
-
-    #[inline]
-    fn put_change_of_delta(&mut self, change_ms: i64) {
-        let fits = |bits: u32| (-((1_i64 << (bits - 1)) - 1)..=1_i64 << (bits - 1)).contains(&change_ms);
-        let short = |prefix: u64, bits: u32| prefix << bits | change_ms as u64 & ((1 << bits) - 1);
-        if change_ms == 0 {
-            self.bits.put(0, 1);
-        } else if fits(14) {
-            self.bits.put(short(0b10, 14), 16);
-        } else if fits(17) {
-            self.bits.put(short(0b110, 17), 20);
-        } else if fits(20) {
-            self.bits.put(short(0b1110, 20), 24);
-        } else {
-            self.bits.put(0b1111, 4);
-            self.bits.put(change_ms as u64, 64);
-        }
-    }
-}
-
-fn decode_samples(
-    chunk: &[u8],
-    timestamps_ms: &mut Vec<i64>,
-    values: &mut Vec<f64>,
-) -> Result<(), DecodeError> {
-    let count = usize::from(sample_count(chunk)?);
-    if count == 0 {
-        return Ok(());
-    }
-    // After the first two, a sample takes at least two bits.
-    let reserve = count.min(2 + chunk.len() * 4);
-    timestamps_ms.reserve(reserve);
-    values.reserve(reserve);
-
-    let (first_ms, at) = uvarint(chunk, HEADER_BYTES)?;
-    let mut t_ms = unzigzag(first_ms);
-    let Some(first_value) = chunk[at..].first_chunk() else {
-        return Err(truncated(chunk, at, 8));
-    };
-    let (mut value_bits, mut window) = (u64::from_be_bytes(*first_value), ReadWindow::default());
-    timestamps_ms.push(t_ms);
-    values.push(f64::from_bits(value_bits));
-    if count == 1 {
-        return Ok(());
-    }
-
-    // Whole bytes up to here, bits from here on.
-    let (mut delta_ms, at) = uvarint(chunk, at + 8)?;
-    let mut reader = BitReader::new(chunk, at);
-    for n in 1..count {
-        let start = reader.at_byte();
-        if n > 1 {
-            delta_ms = delta_ms.wrapping_add(read_change_of_delta(&mut reader) as u64);
-        }
-        t_ms = t_ms.wrapping_add(delta_ms as i64);
-        let value = window.read(&mut value_bits, &mut reader);
-        // First, because what is read past the end is made up and so are errors in it.
-        if let Some(end) = reader.overrun() {
-            return Err(truncated(chunk, start, end - start));
-        }
-        value.map_err(|kind| DecodeError::new(kind, start))?;
-        timestamps_ms.push(t_ms);
-        values.push(f64::from_bits(value_bits));
-    }
-    Ok(())
-}
-
-#[inline]
-fn read_change_of_delta(reader: &mut BitReader<'_>) -> i64 {
-    let word = reader.peek();
-    let (prefix_bits, bits) = match word.leading_ones() {
-        0 => {
-            reader.skip(1);
-            return 0;
-        }
-        1 => (2, 14),
-        2 => (3, 17),
-        3 => (4, 20),
-        _ => {
-            reader.skip(4);
-            return reader.read(64) as i64;
-        }
-    };
-    reader.skip(prefix_bits + bits);
-    let raw = ((word << prefix_bits) >> (64 - bits)) as i64;
-    // The range is not the one of two's complement: the one value both could mean is the positive one.
-    if raw > 1 << (bits - 1) { raw - (1 << bits) } else { raw }
-}
-
-/// The varint at `at` and where it ends.
-fn uvarint(chunk: &[u8], at: usize) -> Result<(u64, usize), DecodeError> {
-    let rest = &chunk[at..];
-    match read_uvarint(rest) {
-        Ok(Some((value, length))) => Ok((value, at + length)),
-        Ok(None) => Err(truncated(chunk, at, rest.len() + 1)),
-        Err(kind) => Err(DecodeError::new(kind, at)),
-    }
-}
-
-#[cold]
-fn truncated(chunk: &[u8], at: usize, needed: usize) -> DecodeError {
-    let available_bytes = (chunk.len() - at) as u64;
-    DecodeError::new(ErrorKind::Truncated { needed_bytes: needed as u64, available_bytes }, at)
 }

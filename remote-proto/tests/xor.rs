@@ -7,6 +7,12 @@ use proptest::prelude::*;
 use promha_remote_proto::xor::{self, MAX_SAMPLES, XorEncoder};
 use promha_remote_proto::{DecodeError, EncodeError, ErrorKind};
 
+mod common {
+    pub(crate) mod plain_xor;
+}
+
+use common::plain_xor;
+
 type Columns = (Vec<i64>, Vec<u64>);
 
 #[test]
@@ -167,6 +173,33 @@ proptest! {
         prop_assert_eq!(xor::sample_count(&chunk).map(usize::from), Ok(samples.len()));
         let expected: Columns = samples.iter().map(|&(t_ms, value)| (t_ms, value.to_bits())).unzip();
         prop_assert_eq!(decode(&chunk), Ok(expected));
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_plain_way(samples in samples_strategy()) {
+        let bits: Vec<_> = samples.iter().map(|&(t_ms, value)| (t_ms, value.to_bits())).collect();
+        let chunk = plain_xor::encode(&bits);
+        prop_assert_eq!(&encode(&samples), &chunk, "from columns");
+        let (mut encoder, mut pushed) = (XorEncoder::new(), Vec::new());
+        samples.iter().for_each(|&(t_ms, value)| encoder.push(t_ms, value));
+        encoder.finish(&mut pushed);
+        prop_assert_eq!(&pushed, &chunk, "sample by sample");
+    }
+
+    #[test]
+    fn chunks_are_read_as_in_the_plain_way(
+        samples in samples_strategy(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in any::<prop::sample::Index>(),
+        open in any::<bool>(),
+    ) {
+        let mut chunk = encode(&samples);
+        damage.iter().for_each(|(index, byte)| *index.get_mut(&mut chunk) = *byte);
+        if !open {
+            chunk.truncate(cut.index(chunk.len() + 1));
+        }
+        let plain = plain_xor::decode(&chunk).map(|samples| samples.into_iter().unzip());
+        prop_assert_eq!(decode(&chunk).map_err(|error| error.offset()), plain);
     }
 
     #[test]

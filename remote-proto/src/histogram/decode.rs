@@ -51,7 +51,7 @@ impl<N: Number> Histograms<N> {
         self.zero_counts.reserve(samples);
         self.sums.reserve(samples);
         self.rows.reserve(samples);
-        N::read(self, &mut reader, count, max_buckets)
+        N::read(self, reader, count, max_buckets)
     }
 
     /// Adds a histogram that was read, with the buckets that are in `last`. It began at the byte `start`.
@@ -81,7 +81,7 @@ impl<N: Number> Histograms<N> {
 /// Reads histograms with integer counts: everything but the sum as the change of its difference.
 pub(super) fn read_ints(
     columns: &mut Histograms<u64>,
-    reader: &mut BitReader<'_>,
+    mut reader: BitReader<'_>,
     samples: usize,
     max_buckets: usize,
 ) -> Result<(), DecodeError> {
@@ -94,16 +94,16 @@ pub(super) fn read_ints(
     columns.last.extend((0..columns.width).map(|_| reader.signed_varbit()));
     columns.changes.clear();
     columns.changes.resize(columns.width, 0);
-    check_end(reader, start)?;
+    check_end(&reader, start)?;
     let sum = f64::from_bits(sum_bits);
     columns.push_last((t_ms.value, count.value as u64, zero_count.value as u64, sum), max_buckets, start)?;
 
     for _ in 1..samples {
         let start = reader.at_byte();
-        t_ms.read(reader);
-        count.read(reader);
-        zero_count.read(reader);
-        let read = window.read(&mut sum_bits, reader);
+        t_ms.read(&mut reader);
+        count.read(&mut reader);
+        zero_count.read(&mut reader);
+        let read = window.read(&mut sum_bits, &mut reader);
         let sum = f64::from_bits(sum_bits);
         if !is_stale_nan(sum) {
             for (last, change) in columns.last.iter_mut().zip(&mut columns.changes) {
@@ -111,7 +111,7 @@ pub(super) fn read_ints(
                 *last = last.wrapping_add(*change);
             }
         }
-        check_end(reader, start)?;
+        check_end(&reader, start)?;
         read.map_err(|kind| DecodeError::new(kind, start))?;
         columns.push_last(
             (t_ms.value, count.value as u64, zero_count.value as u64, sum),
@@ -125,7 +125,7 @@ pub(super) fn read_ints(
 /// Reads histograms with float counts: everything but the time by the bits that changed.
 pub(super) fn read_floats(
     columns: &mut Histograms<f64>,
-    reader: &mut BitReader<'_>,
+    mut reader: BitReader<'_>,
     samples: usize,
     max_buckets: usize,
 ) -> Result<(), DecodeError> {
@@ -136,26 +136,26 @@ pub(super) fn read_floats(
     columns.last.extend((0..columns.width).map(|_| f64::from_bits(reader.read(64))));
     columns.windows.clear();
     columns.windows.resize(columns.width, ReadWindow::default());
-    check_end(reader, start)?;
+    check_end(&reader, start)?;
     let [count, zero_count, sum] = numbers.map(|(bits, _)| f64::from_bits(bits));
     columns.push_last((t_ms.value, count, zero_count, sum), max_buckets, start)?;
 
     for _ in 1..samples {
         let start = reader.at_byte();
-        t_ms.read(reader);
+        t_ms.read(&mut reader);
         let mut read = Ok(());
         for (bits, window) in &mut numbers {
-            read = read.and(window.read(bits, reader));
+            read = read.and(window.read(bits, &mut reader));
         }
         let [count, zero_count, sum] = numbers.map(|(bits, _)| f64::from_bits(bits));
         if !is_stale_nan(sum) {
             for (last, window) in columns.last.iter_mut().zip(&mut columns.windows) {
                 let mut bits = last.to_bits();
-                read = read.and(window.read(&mut bits, reader));
+                read = read.and(window.read(&mut bits, &mut reader));
                 *last = f64::from_bits(bits);
             }
         }
-        check_end(reader, start)?;
+        check_end(&reader, start)?;
         read.map_err(|kind| DecodeError::new(kind, start))?;
         columns.push_last((t_ms.value, count, zero_count, sum), max_buckets, start)?;
     }

@@ -94,7 +94,7 @@ pub(super) fn write_ints(columns: &Histograms<u64>, range: Range<usize>, bits: &
             bits.put(0, 1);
         }
         let next_bits = columns.sums[n].to_bits();
-        window.write(sum_bits ^ next_bits, bits);
+        put_change(&mut window, sum_bits ^ next_bits, bits);
         sum_bits = next_bits;
         if let Some(row) = row {
             write_changes(before, last, row, bits);
@@ -141,16 +141,22 @@ pub(super) fn write_floats(
         bits.put_signed_varbit(t_ms.change(columns.timestamps_ms[n]));
         let next_numbers = numbers(n);
         for ((window, last), next) in number_windows.iter_mut().zip(&last_numbers).zip(&next_numbers) {
-            window.write(last.to_bits() ^ next.to_bits(), bits);
+            put_change(window, last.to_bits() ^ next.to_bits(), bits);
         }
         last_numbers = next_numbers;
         if let Some(row) = columns.row(n) {
             for ((window, last), bucket) in windows.iter_mut().zip(last).zip(row) {
-                window.write(last.to_bits() ^ bucket.to_bits(), bits);
+                put_change(window, last.to_bits() ^ bucket.to_bits(), bits);
             }
             last = row;
         }
     }
+}
+
+/// Writes a float as its difference to the one before.
+#[inline]
+fn put_change(window: &mut WriteWindow, change: u64, bits: &mut BitWriter) {
+    bits.with_room(WriteWindow::MAX_BYTES, |room| window.write((0, 0), change, room));
 }
 
 /// An integer that is written as the change of its difference to the one before.

@@ -53,7 +53,7 @@ pub trait Sealed: Copy + Debug + PartialOrd + Default + 'static {
     /// Reads `count` histograms, at least one; `columns` is empty but for the layout.
     fn read(
         columns: &mut Histograms<Self>,
-        reader: &mut BitReader<'_>,
+        reader: BitReader<'_>,
         count: usize,
         max_buckets: usize,
     ) -> Result<(), DecodeError>
@@ -106,7 +106,7 @@ impl Sealed for u64 {
 
     fn read(
         columns: &mut Histograms<u64>,
-        reader: &mut BitReader<'_>,
+        reader: BitReader<'_>,
         count: usize,
         max_buckets: usize,
     ) -> Result<(), DecodeError> {
@@ -159,7 +159,7 @@ impl Sealed for f64 {
 
     fn read(
         columns: &mut Histograms<f64>,
-        reader: &mut BitReader<'_>,
+        reader: BitReader<'_>,
         count: usize,
         max_buckets: usize,
     ) -> Result<(), DecodeError> {

@@ -36,13 +36,20 @@ impl BitReader<'_> {
         raw.wrapping_sub(wrap << (bits & 63)) as i64
     }
 
-    #[inline]
+    /// The bits of the next integer, the last one lowest, and how many they are.
+    #[inline(always)]
     fn varbit_raw(&mut self) -> (u64, u32) {
         let word = self.peek();
         let ones = word.leading_ones();
         if ones == 0 {
             self.skip(1);
             return (0, 0);
+        }
+        if ones < 5 {
+            // Three bits for each one. In this order because the next integer waits for the position.
+            self.skip(4 * ones + 1);
+            let bits = 3 * ones;
+            return ((word << (ones + 1)) >> (64 - bits), bits);
         }
         if ones < 7 {
             let bits = SIZES_BITS[ones as usize];
@@ -72,7 +79,7 @@ impl BitWriter {
     }
 
     /// Appends the lower bits of `value`, of which `needed` count.
-    #[inline]
+    #[inline(always)]
     fn put_varbit_raw(&mut self, value: u64, needed: u32) {
         let ones = u32::from(ONES[needed as usize]);
         if ones == 0 {
