@@ -29,7 +29,7 @@ mod answer;
 
 use thiserror::Error;
 
-use crate::error::DecodeError;
+use crate::error::{DecodeError, ErrorKind};
 use crate::prompb::ResponseType;
 
 pub use answer::{Outcome, RetryPolicy, Written};
@@ -294,10 +294,14 @@ impl NegotiateError {
 }
 
 impl DecodeError {
-    /// The status to answer with if the bytes are the body of a request: 400, whatever is wrong with them. A
-    /// body that is too large has none of its own (413), as in Prometheus: senders give up on either.
+    /// The status to answer with if the bytes are the body of a request: 415 if it is compressed in a way that is not
+    /// built in, and 400 for all else that is wrong with it. A body that is too large has none of its own (413), as
+    /// in Prometheus: senders give up on either.
     pub fn status(&self) -> u16 {
-        400
+        match self.kind() {
+            ErrorKind::NoZstd => 415,
+            _ => 400,
+        }
     }
 }
 
