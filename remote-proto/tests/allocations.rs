@@ -1,5 +1,7 @@
 //! What allocates and what does not: warm buffers are enough, and claims do not move the allocator.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
+
 use allocation_counter::measure;
 
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView, FrameReader, FrameWriter};
