@@ -123,6 +123,14 @@ pub const READ_REQUEST_HEADERS: [(&str, &str); 4] = [
     (header::READ_VERSION, READ_VERSION),
 ];
 
+/// The headers of a write 1 request that is compressed with zstd, for receivers of VictoriaMetrics' kind.
+/// Source: `app/vmagent/remotewrite/client.go` in VictoriaMetrics.
+pub const ZSTD_WRITE_HEADERS: [(&str, &str); 3] = [
+    (header::CONTENT_TYPE, PROTOBUF),
+    (header::CONTENT_ENCODING, ZSTD),
+    (header::VICTORIA_METRICS_WRITE_VERSION, "1"),
+];
+
 /// The content type of a streamed answer, as far as it decides what the answer is.
 const STREAMED_MEDIA_TYPE: &str = "application/x-streamed-protobuf";
 
