@@ -8,8 +8,9 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::stream;
 use promha_merge::labels::Labels;
+use promha_remote_proto::EncodeError;
 use promha_remote_proto::frame::FrameWriter;
-use promha_remote_proto::read::AnswerEncoder;
+use promha_remote_proto::read::AnswerCompressor;
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 
 use super::error::ReadError;
@@ -98,10 +99,10 @@ impl Sink for Streamed {
     }
 }
 
-/// A sampled answer, which can only be sent once it is whole.
+/// A sampled answer, which can only be sent once it is whole. It is held compressed.
 #[derive(Debug)]
 pub struct Sampled {
-    encoder: AnswerEncoder,
+    compressor: AnswerCompressor,
     /// What the current query asks for, both ends included.
     range_ms: RangeInclusive<i64>,
     /// Samples so far, and how many there may be.
@@ -119,7 +120,7 @@ impl Sampled {
     /// An answer of at most `limit` samples.
     pub fn new(limit: usize) -> Self {
         Self {
-            encoder: AnswerEncoder::new(),
+            compressor: AnswerCompressor::new(),
             range_ms: 0..=0,
             count: 0,
             limit,
@@ -133,23 +134,26 @@ impl Sampled {
     /// Begins the answer to the next query, whose samples are wanted from `start_ms` to `end_ms`, both included.
     pub fn begin(&mut self, start_ms: i64, end_ms: i64) {
         self.end_series();
-        self.encoder.result();
+        self.compressor.result();
         self.range_ms = start_ms..=end_ms;
     }
 
-    /// The message.
-    pub fn finish(&mut self) -> &[u8] {
+    /// The body, in pieces one behind the other.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if it is larger than its format allows.
+    pub fn finish(mut self) -> Result<Vec<Vec<u8>>, EncodeError> {
         self.end_series();
-        self.encoder.finish()
+        self.compressor.finish()
     }
 
     fn end_series(&mut self) {
-        let Self { encoder, range_ms, labels, floats, histogram_chunks, samples, .. } = self;
+        let Self { compressor, range_ms, labels, floats, histogram_chunks, samples, .. } = self;
         if floats.is_empty() && histogram_chunks.is_empty() {
             return;
         }
         let pairs: Vec<_> = labels.pairs().collect();
-        encoder.series_with(&pairs, |series| {
+        compressor.series_with(&pairs, |series| {
             series.samples(floats.drain(..));
             for chunk in histogram_chunks.drain(..) {
                 // It could be read when it came.

@@ -1,12 +1,14 @@
 //! `POST /api/v1/read`.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use promha_remote_proto::negotiate::{self, Encoding};
+use futures::stream;
+use promha_remote_proto::negotiate;
 use promha_remote_proto::prompb::ResponseType;
 use promha_remote_proto::read::RequestDecoder;
 use promha_remote_proto::{Limits as WireLimits, body};
@@ -132,9 +134,11 @@ async fn sampled(gateway: &Gateway, topology: &Topology, queries: &[Query]) -> R
         fanout.merge_into(&mut sink).await?;
         fanouts.push(fanout);
     }
-    let mut packed = Vec::new();
-    body::compress(Encoding::Snappy, sink.finish(), &mut packed)?;
-    Ok((answer_headers(ResponseType::Samples, &fanouts), packed).into_response())
+    let pieces = sink.finish()?;
+    let mut headers = answer_headers(ResponseType::Samples, &fanouts);
+    headers.insert(header::CONTENT_LENGTH, pieces.iter().map(Vec::len).sum::<usize>().into());
+    let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)));
+    Ok((headers, body).into_response())
 }
 
 /// Headers that say what an answer is, and what it lacks.

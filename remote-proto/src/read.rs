@@ -32,9 +32,11 @@
 //! ```
 
 mod answer;
+mod compressed;
 mod request;
 
 pub use answer::{AnswerDecoder, AnswerEncoder, AnswerView, ResultView};
+pub use compressed::AnswerCompressor;
 pub use request::{
     HintsView, MatcherOp, MatcherView, QueryView, RequestDecoder, RequestView, encode_request,
 };

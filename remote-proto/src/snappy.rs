@@ -4,7 +4,11 @@
 //! the caller's limit, and against what a block of this size can produce at all, before any memory is set
 //! aside for it. Source: <https://github.com/google/snappy/blob/main/format_description.txt>.
 
+mod elements;
+
 use std::fmt;
+
+pub(crate) use elements::{Elements, PIECE_BYTES, Place};
 
 use crate::error::{DecodeError, EncodeError, ErrorKind, Limit};
 use crate::wire::read_uvarint;

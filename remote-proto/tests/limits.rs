@@ -137,6 +137,13 @@ fn references_have_to_be_right() {
     assert_eq!(at(error(vec![1, 2, 300, 1], None)), (bad(300), 14));
     assert_eq!(at(error(vec![1, 2, 1], None)), (ErrorKind::OddReferences { count: 3 }, 10));
     assert_eq!(error(vec![], Some(v2::Metadata { help_ref: 3, ..Default::default() })).kind(), bad(3));
+    // The last one goes on in the field behind them.
+    let mut message = request(vec![1, 300], None);
+    message.timeseries[0].samples = vec![v2::Sample { value: 1.0, timestamp: 1, start_timestamp: 0 }];
+    let mut body = message.encode_to_vec();
+    body[11] -= 1;
+    let error = WriteDecoder::default().decode(V2, &body).map(drop).unwrap_err();
+    assert_eq!(at(error), (ErrorKind::Truncated { needed_bytes: 2, available_bytes: 1 }, 13));
     // Nothing is referred to by default, even if there are no symbols at all.
     let nothing = v2::Request {
         symbols: vec![],

@@ -13,9 +13,11 @@ use prost::Message;
 use common::{made, owned};
 use promha_remote_proto::negotiate::WriteVersion;
 use promha_remote_proto::prompb::{QueryResult, ReadRequest, ReadResponse, WriteRequest, v2};
-use promha_remote_proto::read::{AnswerDecoder, AnswerEncoder, RequestDecoder, encode_request};
+use promha_remote_proto::read::{
+    AnswerCompressor, AnswerDecoder, AnswerEncoder, RequestDecoder, encode_request,
+};
 use promha_remote_proto::write::{WriteDecoder, WriteEncoder};
-use promha_remote_proto::{DecodeError, Limits};
+use promha_remote_proto::{DecodeError, Limits, snappy};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
@@ -67,6 +69,26 @@ proptest! {
         }
     }
 
+    /// They usually stand before all series.
+    #[test]
+    fn symbols_may_stand_anywhere(
+        mut request in made::write_request_v2(),
+        (symbols, series) in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+    ) {
+        let whole = request.encode_to_vec();
+        let later = v2::Request {
+            symbols: request.symbols.split_off(symbols.index(request.symbols.len() + 1)),
+            timeseries: request.timeseries.split_off(series.index(request.timeseries.len() + 1)),
+        };
+        // One message behind the other is both in one.
+        let cut = [request.encode_to_vec(), later.encode_to_vec()].concat();
+        let show = |body: &[u8]| {
+            let mut decoder = WriteDecoder::default();
+            decoder.decode(WriteVersion::V2, body).map(|view| format!("{view:?}")).map_err(|error| error.kind())
+        };
+        prop_assert_eq!(show(&cut), show(&whole));
+    }
+
     #[test]
     fn answers(
         results in prop::collection::vec(prop::collection::vec(made::series(), 0..4), 0..3),
@@ -83,12 +105,16 @@ proptest! {
             Ok(expected) => {
                 let view = view.unwrap();
                 owned::assert_same(&owned::answer(&view), &expected);
-                let mut encoder = AnswerEncoder::new();
+                let (mut encoder, mut compressor) = (AnswerEncoder::new(), AnswerCompressor::new());
                 for result in view.results() {
                     encoder.result();
+                    compressor.result();
                     result.series().for_each(|series| encoder.series_view(&series));
+                    result.series().for_each(|series| compressor.series_view(&series));
                 }
                 let again = encoder.finish();
+                let (body, mut decompressed) = (compressor.finish().unwrap().concat(), Vec::new());
+                prop_assert_eq!(snappy::decompress(&body, again.len(), &mut decompressed).unwrap(), again);
                 owned::assert_same(&ReadResponse::decode(again).unwrap(), &expected);
                 if damage.is_empty() {
                     prop_assert_eq!(again, expected.encode_to_vec());

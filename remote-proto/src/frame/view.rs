@@ -211,7 +211,6 @@ impl fmt::Debug for Chunks<'_> {
 }
 
 const LABELS_KEY: u8 = key(fields::series::LABELS, WireType::Delimited);
-const CHUNKS_KEY: u8 = key(fields::series::CHUNKS, WireType::Delimited);
 
 /// Checks a whole `ChunkedSeries`, collects its labels and counts its chunks.
 fn read_series<'a>(
@@ -221,15 +220,15 @@ fn read_series<'a>(
 ) -> Result<usize, DecodeError> {
     let mut chunks = 0;
     // Labels come first and almost always in one form; they are checked as one string and cut.
-    let text = fast::text_prefix(series.rest(), CHUNKS_KEY);
-    let mut at = 0;
+    let text = fast::text_prefix(series.rest());
+    let mut rest = text;
     while labels.len() < max_labels
-        && let Some((label, next)) = fast::label(text, at, LABELS_KEY)
+        && let Some((label, next)) = fast::label(rest, LABELS_KEY)
     {
         labels.push(label);
-        at = next;
+        rest = next;
     }
-    series.advance(at);
+    series.advance(text.len() - rest.len());
     while let Some(field) = series.next_field()? {
         match field.number {
             fields::series::LABELS => {

@@ -12,7 +12,7 @@ use crate::wire::open::{Guess, Open, write_uvarint};
 use crate::wire::{Reader, uvarint_bytes};
 use crate::write::{SeriesWriter, put};
 
-const RESULT_KEY: u8 = key(answer::RESULTS, WireType::Delimited);
+pub(super) const RESULT_KEY: u8 = key(answer::RESULTS, WireType::Delimited);
 const SERIES_KEY: u8 = key(result::TIMESERIES, WireType::Delimited);
 const LABELS_KEY: u8 = key(series_v1::LABELS, WireType::Delimited);
 
@@ -198,10 +198,7 @@ impl AnswerEncoder {
         if matches!(self.current, Current::None) {
             self.result();
         }
-        let open = Open::new(SERIES_KEY, self.series_guess, &mut self.message);
-        put::labels(LABELS_KEY, labels, &mut self.message);
-        write(&mut SeriesWriter::v1(&mut self.message));
-        open.close(&mut self.series_guess, &mut self.message);
+        put_series(labels, write, &mut self.series_guess, &mut self.message);
     }
 
     /// Adds a series as it was read; what an answer has no place for is left out.
@@ -240,4 +237,17 @@ impl AnswerEncoder {
             self.message.truncate(HEADER_BYTES);
         }
     }
+}
+
+/// Appends a series whose parts `write` adds.
+pub(super) fn put_series(
+    labels: &[(&str, &str)],
+    write: impl FnOnce(&mut SeriesWriter<'_>),
+    guess: &mut Guess,
+    into: &mut Vec<u8>,
+) {
+    let open = Open::new(SERIES_KEY, *guess, into);
+    put::labels(LABELS_KEY, labels, into);
+    write(&mut SeriesWriter::v1(into));
+    open.close(guess, into);
 }

@@ -125,6 +125,12 @@ impl Arena<'_> {
         }
     }
 
+    /// Forgets all series, and keeps the symbols.
+    pub(crate) fn clear_series(&mut self) {
+        let symbols = std::mem::take(&mut self.symbols);
+        *self = Self { symbols, ..std::mem::take(self).recycled() };
+    }
+
     /// Where the parts of the next series begin.
     pub(crate) fn ends(&self) -> SeriesEnds {
         SeriesEnds {

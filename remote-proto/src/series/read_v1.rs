@@ -18,6 +18,37 @@ const SHORT_BYTES: usize = 0x80;
 /// Reads a series inside `depth` messages and adds it to the arena.
 #[inline]
 pub(crate) fn read_series<'a>(
+    reader: Reader<'a>,
+    depth: u32,
+    limits: &Limits,
+    arena: &mut Arena<'a>,
+) -> Result<(), DecodeError> {
+    if !read_usual_series(reader.rest(), limits, arena) {
+        read_any_series(reader, depth, limits, arena)?;
+    }
+    arena.series.push(arena.ends());
+    Ok(())
+}
+
+/// Adds the labels and the sample of a series, if it has the form of most series of write requests: short labels, and
+/// then one sample.
+#[inline]
+fn read_usual_series<'a>(series: &'a [u8], limits: &Limits, arena: &mut Arena<'a>) -> bool {
+    let labels_start = arena.labels.len();
+    if limits.max_label_bytes >= SHORT_BYTES
+        && arena.samples.len() < limits.max_samples
+        && let Some((text, sample)) = fast::text_and_sample(series, SAMPLES_KEY)
+        && read_label_run(text, limits.max_labels_per_series, &mut arena.labels) == text.len()
+    {
+        arena.samples.push(sample);
+        return true;
+    }
+    arena.labels.truncate(labels_start);
+    false
+}
+
+#[inline(never)]
+fn read_any_series<'a>(
     mut reader: Reader<'a>,
     depth: u32,
     limits: &Limits,
@@ -26,14 +57,13 @@ pub(crate) fn read_series<'a>(
     let labels_start = arena.labels.len();
     let bytes = reader.rest();
     // Labels are read one by one if even short ones may be too long.
-    let text = if limits.max_label_bytes < SHORT_BYTES { "" } else { fast::text_prefix(bytes, SAMPLES_KEY) };
-    let at = read_label_run(text, 0, limits.max_labels_per_series, &mut arena.labels);
-    let at = read_sample_run(bytes, at, SAMPLES_KEY, limits, &mut arena.samples);
+    let text = if limits.max_label_bytes < SHORT_BYTES { "" } else { fast::text_prefix(bytes) };
+    let at = read_label_run(text, limits.max_labels_per_series, &mut arena.labels);
+    let at = at + read_sample_run(&bytes[at..], SAMPLES_KEY, limits, &mut arena.samples);
     if at < bytes.len() {
         reader.advance(at);
         read_rest(reader, (bytes.len(), text), labels_start, depth, limits, arena)?;
     }
-    arena.series.push(arena.ends());
     Ok(())
 }
 
@@ -52,13 +82,15 @@ fn read_rest<'a>(
                 let count = arena.labels.len() - labels_start + 1;
                 check(Limit::LabelsPerSeries, limits.max_labels_per_series, count, field.offset())?;
                 arena.labels.push(read_label(reader.message(field)?, depth + 1, limits)?);
-                let (at, room) = (length - reader.len(), limits.max_labels_per_series - count);
-                reader.advance(read_label_run(text, at, room, &mut arena.labels) - at);
+                // Behind the labels that are text, or inside one that is not, there is none of the usual form.
+                let rest = text.get(length - reader.len()..).unwrap_or_default();
+                let room = limits.max_labels_per_series - count;
+                reader.advance(read_label_run(rest, room, &mut arena.labels));
             }
             series_v1::SAMPLES => {
                 check(Limit::Samples, limits.max_samples, arena.samples.len() + 1, field.offset())?;
                 arena.samples.push(read_sample(reader.message(field)?, depth + 1)?);
-                reader.advance(read_sample_run(reader.rest(), 0, SAMPLES_KEY, limits, &mut arena.samples));
+                reader.advance(read_sample_run(reader.rest(), SAMPLES_KEY, limits, &mut arena.samples));
             }
             series_v1::EXEMPLARS => {
                 check(Limit::Exemplars, limits.max_exemplars, arena.exemplars.len() + 1, field.offset())?;
@@ -76,42 +108,51 @@ fn read_rest<'a>(
     Ok(())
 }
 
-/// Reads labels from `at` on, as far as they have the usual form, there are at most `room` of them, and `text` goes,
-/// with which the series begins. Returns where that ends.
+/// Reads labels as far as they have the usual form, there are at most `room` of them, and `text` goes. Returns how many
+/// bytes that are.
 #[inline]
-fn read_label_run<'a>(
-    text: &'a str,
-    mut at: usize,
-    room: usize,
-    labels: &mut Vec<(&'a str, &'a str)>,
-) -> usize {
+fn read_label_run<'a>(text: &'a str, room: usize, labels: &mut Vec<(&'a str, &'a str)>) -> usize {
+    let mut rest = text;
     for _ in 0..room {
-        let Some((label, next)) = fast::label(text, at, LABELS_KEY) else {
+        let Some((label, next)) = fast::label(rest, LABELS_KEY) else {
             break;
         };
         labels.push(label);
-        at = next;
+        rest = next;
     }
-    at
+    text.len() - rest.len()
 }
 
-/// Reads samples from `at` on, as far as they have the usual form and may be so many. Returns where that ends.
+/// Reads samples as far as they have the usual form and may be so many. Returns how many bytes that are.
 #[inline]
 pub(super) fn read_sample_run(
     bytes: &[u8],
-    mut at: usize,
     key: u8,
     limits: &Limits,
     samples: &mut Vec<(i64, f64)>,
 ) -> usize {
-    for _ in samples.len()..limits.max_samples {
-        let Some((sample, length)) = fast::sample(&bytes[at..], key) else {
-            break;
-        };
-        samples.push(sample);
-        at += length;
+    let mut at = 0;
+    loop {
+        let room = limits.max_samples.saturating_sub(samples.len());
+        if room >= fast::BLOCK_SAMPLES
+            && let Some(block) = bytes[at..].first_chunk()
+            && fast::sample_block(block, key, samples)
+        {
+            at += fast::BLOCK_BYTES;
+            continue;
+        }
+        // One by one, but no further than that block would have gone.
+        for _ in 0..fast::BLOCK_SAMPLES {
+            if samples.len() >= limits.max_samples {
+                return at;
+            }
+            let Some((sample, length)) = fast::sample(&bytes[at..], key) else {
+                return at;
+            };
+            samples.push(sample);
+            at += length;
+        }
     }
-    at
 }
 
 fn read_label<'a>(

@@ -30,48 +30,59 @@ pub(crate) fn read_series<'a>(
 ) -> Result<(), DecodeError> {
     let labels_start = arena.labels.len();
     let before = reader;
-    if let Some(packed) = reader.next_short_message(LABELS_REFS_KEY)
-        && !read_pairs(packed.rest(), limits, &arena.symbols, &mut arena.labels)
-    {
-        arena.labels.truncate(labels_start);
-        reader = before;
+    if let Some(packed) = reader.next_short_message(LABELS_REFS_KEY) {
+        let references = &before.rest()[before.len() - reader.len() - packed.len()..];
+        if !read_pairs(references, packed.len(), limits, &arena.symbols, &mut arena.labels) {
+            arena.labels.truncate(labels_start);
+            reader = before;
+        }
     }
-    let at = read_sample_run(reader.rest(), 0, SAMPLES_KEY, limits, &mut arena.samples);
-    reader.advance(at);
-    if reader.len() > 0 {
+    if arena.samples.len() < limits.max_samples
+        && let Some(sample) = fast::only_sample(reader.rest(), SAMPLES_KEY)
+    {
+        arena.samples.push(sample);
+    } else if reader.len() > 0 {
         read_rest(reader, labels_start, limits, arena)?;
     }
     arena.series.push(arena.ends());
     Ok(())
 }
 
-/// Adds the labels that the references mean, if all of them are of the usual form and right.
-#[inline]
+/// Adds the labels that the references in the first `length` bytes of `series` mean, if all of them are of the usual
+/// form and right.
+///
+/// What is behind them is there so that eight bytes can be loaded where only two belong to them. A reference that goes
+/// on into it is noticed at the end.
+#[inline(never)]
 fn read_pairs<'a>(
-    packed: &[u8],
+    series: &[u8],
+    length: usize,
     limits: &Limits,
     symbols: &[&'a str],
     labels: &mut Vec<(&'a str, &'a str)>,
 ) -> bool {
     let start = labels.len();
-    let mut at = 0;
-    while at < packed.len() {
-        let Some((name, value_at)) = fast::reference(packed, at) else { return false };
-        let Some((value, next)) = fast::reference(packed, value_at) else { return false };
+    let mut rest = series;
+    let behind = series.len() - length;
+    while rest.len() > behind {
+        let Some(ahead) = rest.first_chunk() else { return false };
+        let Some((name, value, length)) = fast::two_references(ahead) else { return false };
         let (Some(&name), Some(&value)) = (symbols.get(name), symbols.get(value)) else { return false };
         labels.push((name, value));
-        at = next;
+        rest = &rest[length..];
     }
-    labels.len() - start <= limits.max_labels_per_series
+    rest.len() == behind && labels.len() - start <= limits.max_labels_per_series
 }
 
 /// Reads what is left of a series.
+#[inline(never)]
 fn read_rest<'a>(
     mut reader: Reader<'a>,
     labels_start: usize,
     limits: &Limits,
     arena: &mut Arena<'a>,
 ) -> Result<(), DecodeError> {
+    reader.advance(read_sample_run(reader.rest(), SAMPLES_KEY, limits, &mut arena.samples));
     let whole = reader;
     let read_before = arena.labels.len() - labels_start;
     let mut metadata: Option<Metadata> = None;
@@ -86,7 +97,7 @@ fn read_rest<'a>(
             series_v2::SAMPLES => {
                 check(Limit::Samples, limits.max_samples, arena.samples.len() + 1, field.offset())?;
                 read_sample(reader.message(field)?, arena)?;
-                reader.advance(read_sample_run(reader.rest(), 0, SAMPLES_KEY, limits, &mut arena.samples));
+                reader.advance(read_sample_run(reader.rest(), SAMPLES_KEY, limits, &mut arena.samples));
             }
             series_v2::HISTOGRAMS => {
                 check(Limit::Histograms, limits.max_histograms, arena.histograms.len() + 1, field.offset())?;

@@ -136,34 +136,43 @@ fn read_v1<'a>(message: &'a [u8], limits: &Limits, arena: &mut Arena<'a>) -> Res
     Ok(())
 }
 
-/// Symbols may stand anywhere, also behind the series that need them, so they are read first.
+/// Symbols usually stand before all series, and then one pass is enough. But they may stand anywhere, also behind the
+/// series that need them.
 fn read_v2<'a>(message: &'a [u8], limits: &Limits, arena: &mut Arena<'a>) -> Result<(), DecodeError> {
     limits.check_message(message)?;
     let mut reader = Reader::new(message, 0);
-    let mut first_series = None;
-    loop {
-        read_symbol_run(&mut reader, limits, arena)?;
-        let before = reader;
-        let Some(field) = reader.next_field()? else {
-            break;
-        };
-        match field.number {
-            v2::SYMBOLS => {
-                check(Limit::Symbols, limits.max_symbols, arena.symbols.len() + 1, field.offset())?;
-                let symbol = reader.string(field)?;
-                check(Limit::LabelBytes, limits.max_label_bytes, symbol.len(), field.offset())?;
-                arena.symbols.push(symbol);
-            }
-            v2::TIMESERIES => {
-                reader.message(field)?;
-                first_series.get_or_insert(before);
-            }
-            _ => reader.skip(field, 0)?,
+    read_symbols(&mut reader, limits, arena)?;
+    let symbols_before = arena.symbols.len();
+    let read = read_all_series(reader, limits, arena);
+    if !matches!(read, Ok(SymbolsBehind(false))) {
+        // What was wrong may have been a reference to a symbol that was not read yet.
+        let mut rest = reader;
+        while rest.len() > 0 {
+            skip_series(&mut rest)?;
+            read_symbols(&mut rest, limits, arena)?;
         }
+        if arena.symbols.len() == symbols_before {
+            return read.map(drop);
+        }
+        arena.clear_series();
+        read_all_series(reader, limits, arena)?;
     }
-    let Some(mut reader) = first_series else {
-        return Ok(());
-    };
+    if !arena.starts_ms.is_empty() {
+        arena.starts_ms.resize(arena.samples.len(), 0);
+    }
+    Ok(())
+}
+
+/// Whether there are symbols behind the first series.
+struct SymbolsBehind(bool);
+
+/// Reads all series from the first one on, and no symbols.
+fn read_all_series<'a>(
+    mut reader: Reader<'a>,
+    limits: &Limits,
+    arena: &mut Arena<'a>,
+) -> Result<SymbolsBehind, DecodeError> {
+    let mut symbols_behind = false;
     loop {
         while arena.series.len() < limits.max_series
             && let Some(series) = reader.next_short_message(TIMESERIES_V2_KEY)
@@ -171,19 +180,54 @@ fn read_v2<'a>(message: &'a [u8], limits: &Limits, arena: &mut Arena<'a>) -> Res
             read_series_v2(series, limits, arena)?;
         }
         let Some(field) = reader.next_field()? else {
-            break;
+            return Ok(SymbolsBehind(symbols_behind));
         };
         if field.number == v2::TIMESERIES {
             check(Limit::Series, limits.max_series, arena.series.len() + 1, field.offset())?;
             read_series_v2(reader.message(field)?, limits, arena)?;
         } else {
+            symbols_behind |= field.number == v2::SYMBOLS;
             reader.skip(field, 0)?;
         }
     }
-    if !arena.starts_ms.is_empty() {
-        arena.starts_ms.resize(arena.samples.len(), 0);
+}
+
+/// Passes over series up to something else.
+fn skip_series(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let mut next = *reader;
+    while let Some(field) = next.next_field()?
+        && field.number == v2::TIMESERIES
+    {
+        next.message(field)?;
+        *reader = next;
     }
     Ok(())
+}
+
+/// Reads symbols, and passes over whatever else there is, up to the next series.
+fn read_symbols<'a>(
+    reader: &mut Reader<'a>,
+    limits: &Limits,
+    arena: &mut Arena<'a>,
+) -> Result<(), DecodeError> {
+    loop {
+        read_symbol_run(reader, limits, arena)?;
+        let mut next = *reader;
+        let Some(field) = next.next_field()? else {
+            return Ok(());
+        };
+        match field.number {
+            v2::SYMBOLS => {
+                check(Limit::Symbols, limits.max_symbols, arena.symbols.len() + 1, field.offset())?;
+                let symbol = next.string(field)?;
+                check(Limit::LabelBytes, limits.max_label_bytes, symbol.len(), field.offset())?;
+                arena.symbols.push(symbol);
+            }
+            v2::TIMESERIES => return Ok(()),
+            _ => next.skip(field, 0)?,
+        }
+        *reader = next;
+    }
 }
 
 /// Reads the symbols that come next, as far as they are short, and checks them as one string.

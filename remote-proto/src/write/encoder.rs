@@ -247,11 +247,7 @@ fn refer(labels: &[(&str, &str)], symbols: &mut Symbols, references: &mut Vec<u3
     references.resize(labels.len() * 2, 0);
     let (pairs, _) = references.as_chunks_mut::<2>();
     for (&(name, value), pair) in labels.iter().zip(pairs) {
-        for (text, reference) in [name, value].into_iter().zip(pair) {
-            if !symbols.is(*reference, text) {
-                *reference = symbols.number(text);
-            }
-        }
+        *pair = [symbols.number_near(name, pair[0]), symbols.number_near(value, pair[1])];
     }
 }
 

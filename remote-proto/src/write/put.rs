@@ -36,15 +36,32 @@ fn any_label(label_key: u8, name: &str, value: &str, into: &mut Vec<u8>) {
     wire::put_bytes_field(label::VALUE, value.as_bytes(), into);
 }
 
+/// For how many samples room is made at a time.
+const BLOCK_SAMPLES: usize = 64;
+
 /// Appends samples as fields `sample_key`.
 #[inline]
 pub(crate) fn samples(sample_key: u8, samples: impl IntoIterator<Item = (i64, f64)>, into: &mut Vec<u8>) {
-    let samples = samples.into_iter();
-    into.reserve(samples.size_hint().0.saturating_mul(18));
-    for (t_ms, value) in samples {
-        match fast::sample_bytes(sample_key, t_ms, value) {
-            Some(bytes) => into.extend_from_slice(&bytes),
-            None => any_sample(sample_key, t_ms, value, 0, into),
+    let mut samples = samples.into_iter();
+    while samples.size_hint() != (0, Some(0)) {
+        // Room is made for many at once, so that nothing has to look for it before each of them.
+        let start = into.len();
+        into.resize(start + samples.size_hint().0.clamp(1, BLOCK_SAMPLES) * 18, 0);
+        let (rooms, _) = into[start..].as_chunks_mut();
+        let mut count = 0;
+        let stopped_by = rooms.iter_mut().find_map(|room| {
+            let Some((t_ms, value)) = samples.next() else { return Some(None) };
+            if !fast::put_sample(sample_key, t_ms, value, room) {
+                return Some(Some((t_ms, value)));
+            }
+            count += 1;
+            None
+        });
+        into.truncate(start + count * 18);
+        match stopped_by {
+            None => {}
+            Some(Some((t_ms, value))) => any_sample(sample_key, t_ms, value, 0, into),
+            Some(None) => return,
         }
     }
 }

@@ -36,6 +36,13 @@ impl Default for Symbols {
 }
 
 impl Symbols {
+    /// The number of `text`, which is added if it is new. It may be `guess`, that of a neighbour: looking there first
+    /// is cheaper than finding it.
+    #[inline]
+    pub(super) fn number_near(&mut self, text: &str, guess: u32) -> u32 {
+        if self.is(guess, text) { guess } else { self.number(text) }
+    }
+
     /// The number of `text`, which is added if it is new.
     #[inline]
     pub(super) fn number(&mut self, text: &str) -> u32 {
@@ -50,7 +57,7 @@ impl Symbols {
             if number == 0 {
                 return self.add(text, slot, part);
             }
-            if found == part && self.bytes(number) == text.as_bytes() {
+            if found == part && same(self.bytes(number), text.as_bytes()) {
                 return number;
             }
             slot = (slot + 1) & mask;
@@ -59,9 +66,9 @@ impl Symbols {
 
     /// Whether `number` is that of `text`.
     #[inline]
-    pub(super) fn is(&self, number: u32, text: &str) -> bool {
+    fn is(&self, number: u32, text: &str) -> bool {
         self.places.get(number as usize).is_some_and(|&(_, length)| length == text.len())
-            && self.bytes(number) == text.as_bytes()
+            && same(self.bytes(number), text.as_bytes())
     }
 
     /// All symbols as fields of the request.
@@ -89,7 +96,7 @@ impl Symbols {
         let number = self.places.len() as u32;
         self.push(text);
         self.slots[slot] = (part, number);
-        if self.places.len() * 2 > self.slots.len() {
+        if self.places.len() * 4 > self.slots.len() {
             self.grow();
         }
         number
@@ -113,6 +120,20 @@ impl Symbols {
             }
             self.slots[slot] = ((hash >> 32) as u32, number);
         }
+    }
+}
+
+/// Whether two strings are the same, without a call for the usual lengths: this is asked for each name of each series.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() || a.len() > 64 {
+        return a == b;
+    }
+    let (a_words, a_rest) = a.as_chunks::<8>();
+    let (b_words, b_rest) = b.as_chunks::<8>();
+    match (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        (Some(a_last), Some(b_last)) => a_last == b_last && a_words.iter().zip(b_words).all(|(a, b)| a == b),
+        _ => a_rest.iter().zip(b_rest).all(|(a, b)| a == b),
     }
 }
 

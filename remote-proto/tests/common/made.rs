@@ -39,6 +39,24 @@ pub fn sample() -> impl Strategy<Value = Sample> {
     (t_ms(), value()).prop_map(|(timestamp, value)| Sample { value, timestamp })
 }
 
+/// A few, or so many that they are read and written in blocks, of which some have one of another form.
+pub fn samples() -> impl Strategy<Value = Vec<Sample>> {
+    let usual = (1_600_000_000_000..1_800_000_000_000_i64, 0.5..1e9)
+        .prop_map(|(timestamp, value)| Sample { value, timestamp });
+    let run = prop::collection::vec(usual, 14..150);
+    let mixed = (run, prop::collection::vec((any::<prop::sample::Index>(), sample()), 0..3));
+    prop_oneof![
+        4 => prop::collection::vec(sample(), 0..5),
+        1 => mixed.prop_map(|(mut samples, others)| {
+            for (index, other) in others {
+                let at = index.index(samples.len());
+                samples[at] = other;
+            }
+            samples
+        }),
+    ]
+}
+
 pub fn histogram() -> impl Strategy<Value = Histogram> {
     let span = || {
         prop::collection::vec(
@@ -90,12 +108,7 @@ pub fn histogram() -> impl Strategy<Value = Histogram> {
 pub fn series() -> impl Strategy<Value = TimeSeries> {
     let exemplar = (labels(), value(), t_ms());
     let exemplar = exemplar.prop_map(|(labels, value, timestamp)| Exemplar { labels, value, timestamp });
-    (
-        labels(),
-        prop::collection::vec(sample(), 0..5),
-        prop::collection::vec(exemplar, 0..2),
-        prop::collection::vec(histogram(), 0..2),
-    )
+    (labels(), samples(), prop::collection::vec(exemplar, 0..2), prop::collection::vec(histogram(), 0..2))
         .prop_map(|(labels, samples, exemplars, histograms)| TimeSeries {
             labels,
             samples,
@@ -112,9 +125,13 @@ pub fn write_request() -> impl Strategy<Value = WriteRequest> {
         .prop_map(|(timeseries, metadata)| WriteRequest { timeseries, metadata })
 }
 
-/// With references that are almost always right.
+/// With references that are almost always right, of one byte or two.
 pub fn write_request_v2() -> impl Strategy<Value = v2::Request> {
-    let reference = || prop_oneof![30 => 0..8_u32, 1 => 0..200_u32];
+    prop_oneof![8..12_u32, 150..300_u32].prop_flat_map(write_request_with_symbols)
+}
+
+fn write_request_with_symbols(count: u32) -> impl Strategy<Value = v2::Request> {
+    let reference = move || prop_oneof![count => 0..count, 1 => 0..300_u32];
     let references = move || {
         prop_oneof![
             9 => prop::collection::vec((reference(), reference()), 0..5)
@@ -122,8 +139,13 @@ pub fn write_request_v2() -> impl Strategy<Value = v2::Request> {
             1 => prop::collection::vec(reference(), 0..5),
         ]
     };
-    let sample = (t_ms(), value(), prop_oneof![3 => Just(0), 1 => t_ms()])
-        .prop_map(|(timestamp, value, start_timestamp)| v2::Sample { value, timestamp, start_timestamp });
+    let with_start =
+        |(Sample { value, timestamp }, start_timestamp)| v2::Sample { value, timestamp, start_timestamp };
+    let samples = prop_oneof![
+        prop::collection::vec((sample(), prop_oneof![3 => Just(0), 1 => t_ms()]).prop_map(with_start), 0..4),
+        samples()
+            .prop_map(move |samples| samples.into_iter().map(|sample| with_start((sample, 0))).collect()),
+    ];
     let exemplar = (references(), value(), t_ms()).prop_map(|(labels_refs, value, timestamp)| v2::Exemplar {
         labels_refs,
         value,
@@ -135,7 +157,7 @@ pub fn write_request_v2() -> impl Strategy<Value = v2::Request> {
     );
     let series = (
         references(),
-        prop::collection::vec(sample, 0..4),
+        samples,
         prop::collection::vec(histogram(), 0..2),
         prop::collection::vec(exemplar, 0..2),
         metadata,
@@ -147,7 +169,7 @@ pub fn write_request_v2() -> impl Strategy<Value = v2::Request> {
             exemplars,
             metadata,
         });
-    (prop::collection::vec(text(), 8..12), prop::collection::vec(series, 0..4))
+    (prop::collection::vec(text(), count as usize), prop::collection::vec(series, 0..4))
         .prop_map(|(symbols, timeseries)| v2::Request { symbols, timeseries })
 }
 
