@@ -9,8 +9,8 @@ use crate::snappy;
 ///
 /// If it is not compressed as `encoding` says, the other encoding is tried, because there are senders whose header is
 /// wrong (<https://github.com/VictoriaMetrics/VictoriaMetrics/issues/5301>). `into` is overwritten; its memory serves
-/// the next call. What is over the limits is refused before memory is taken for it. Takes time linear in input and
-/// output.
+/// the next call, and only zstd takes further memory. What is over the limits is refused before memory is taken for it.
+/// Takes time linear in input and output.
 ///
 /// # Errors
 ///
@@ -44,7 +44,8 @@ pub fn decompress<'b>(
     Ok(into)
 }
 
-/// Compresses `message`. `into` is overwritten; its memory serves the next call.
+/// Compresses `message`. `into` is overwritten; its memory serves the next call. Takes time linear in the size of the
+/// message, and memory that is given back; [`snappy::Compressor`] keeps it.
 ///
 /// # Errors
 ///

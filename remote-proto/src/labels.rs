@@ -1,7 +1,9 @@
 //! The rules for labels, which the protocol leaves to whoever stores them.
 //!
 //! Decoders check the protocol only. Whoever wants the rules too asks for them series by series, and may drop the
-//! series that break them: write 2 lets a receiver take a part of a request.
+//! series that break them: write 2 lets a receiver take a part of a request. Sources: the section on labels of the
+//! specification of remote write (<https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/#labels>) and
+//! `storage/remote/write_handler.go` in Prometheus.
 //!
 //! ```
 //! use promha_remote_proto::labels::{self, LabelFault, Names};
@@ -76,6 +78,9 @@ pub enum LabelFault {
     /// It names the metric, and that name has characters that it may not have.
     #[error("has a value that is not valid for a metric")]
     InvalidMetricName,
+    /// It should name the metric, and is not there; its position is the number of labels.
+    #[error("is missing")]
+    NoMetricName,
     /// It has the name of the one before it.
     #[error("has the name of the one before it")]
     Duplicate,
@@ -99,6 +104,28 @@ pub fn check(labels: &[(&str, &str)], names: Names) -> Result<(), LabelError> {
         before = name;
     }
     Ok(())
+}
+
+/// Checks the labels of a series that was written, as [`check`] does and that one of them names the metric. A series
+/// of an answer need not have a name.
+///
+/// # Errors
+///
+/// For the first label that breaks a rule, and then for the name.
+///
+/// ```
+/// use promha_remote_proto::labels::{self, LabelFault, Names};
+///
+/// assert_eq!(labels::check_written(&[("__name__", "up"), ("job", "node")], Names::Utf8), Ok(()));
+/// let error = labels::check_written(&[("job", "node")], Names::Utf8).unwrap_err();
+/// assert_eq!((error.fault(), error.name()), (LabelFault::NoMetricName, "__name__"));
+/// ```
+pub fn check_written(labels: &[(&str, &str)], names: Names) -> Result<(), LabelError> {
+    check(labels, names)?;
+    if labels.iter().any(|label| label.0 == METRIC_NAME) {
+        return Ok(());
+    }
+    Err(LabelError { fault: LabelFault::NoMetricName, position: labels.len(), name: METRIC_NAME.into() })
 }
 
 fn fault(name: &str, value: &str, before: &str, names: Names) -> Option<LabelFault> {

@@ -17,11 +17,37 @@
 //! assert_eq!(cache.of_series("http_seconds_bucket"), Some(requests));
 //! assert_eq!(cache.of_series("http_seconds_total"), None);
 //! ```
+//!
+//! A receiver gives it what both versions say, and finds it by the name of the series either way:
+//!
+//! ```
+//! # use promha_remote_proto::metadata::MetadataCache;
+//! # use promha_remote_proto::negotiate::WriteVersion::{V1, V2};
+//! # use promha_remote_proto::series::{MetadataView, MetricType};
+//! # use promha_remote_proto::write::{WriteDecoder, WriteEncoder};
+//! # let mut cache = MetadataCache::new(10_000, 4 << 20);
+//! # let mut decoder = WriteDecoder::default();
+//! # for version in [V1, V2] {
+//! #     let errors = MetadataView { metric_type: MetricType::Counter, family: "errors", help: "Sad.", unit: "" };
+//! #     let mut encoder = WriteEncoder::new(version);
+//! #     encoder.series_with(&[("__name__", "errors_total")], |series| series.metadata(&errors));
+//! #     encoder.metadata(&errors);
+//! #     let message = encoder.finish();
+//! let request = decoder.decode(version, message)?;
+//! request.metadata().iter().for_each(|metadata| drop(cache.insert(metadata)));
+//! request.series().for_each(|series| drop(cache.insert_of(&series)));
+//! assert_eq!(cache.of_series("errors_total").unwrap().help, "Sad.");
+//! #     drop(request);
+//! #     cache = MetadataCache::new(10_000, 4 << 20);
+//! # }
+//! # Ok::<(), promha_remote_proto::DecodeError>(())
+//! ```
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::series::{MetadataView, MetricType};
+use crate::labels::METRIC_NAME;
+use crate::series::{MetadataView, MetricType, SeriesView};
 
 /// Type, help and unit by metric family. It holds a limited number of families and of bytes; when it is full, what
 /// was changed longest ago goes.
@@ -94,14 +120,31 @@ impl MetadataCache {
         true
     }
 
-    /// What is known about a family.
+    /// Remembers what a series says about its family, and tells whether that is news. Series of write 2 do, without the
+    /// name of the family: it is that of the metric, without the suffix that the type gives to its series.
+    ///
+    /// Senders that know nothing about a family say so with each series; that changes nothing here.
+    pub fn insert_of(&mut self, series: &SeriesView<'_>) -> bool {
+        let Some(metadata) = series.metadata().filter(|metadata| *metadata != MetadataView::default()) else {
+            return false;
+        };
+        let Some((_, name)) = series.labels().iter().find(|label| label.0 == METRIC_NAME) else {
+            return false;
+        };
+        let with_suffix = SUFFIXES.iter().find_map(|(suffix, types)| {
+            types.contains(&metadata.metric_type).then(|| name.strip_suffix(suffix)).flatten()
+        });
+        self.insert(&MetadataView { family: with_suffix.unwrap_or(name), ..metadata })
+    }
+
+    /// What is known about a family. Takes constant time on average.
     pub fn family(&self, family: &str) -> Option<MetadataView<'_>> {
         let (family, entry) = self.families.get_key_value(family)?;
         Some(MetadataView { metric_type: entry.metric_type, family, help: &entry.help, unit: &entry.unit })
     }
 
     /// What is known about the family that series of this name belong to: the family of the same name, or one
-    /// without a suffix that its type gives to its series.
+    /// without a suffix that its type gives to its series. Takes constant time on average.
     pub fn of_series(&self, name: &str) -> Option<MetadataView<'_>> {
         let by_suffix = || {
             SUFFIXES.iter().find_map(|(suffix, types)| {
@@ -171,6 +214,32 @@ mod tests {
         assert_eq!(cache.len(), 3);
         assert_eq!(cache.family("b"), None);
         assert_eq!(cache.family("a"), Some(view("a", "second")));
+    }
+
+    #[test]
+    fn series_of_write_2_name_their_family() {
+        use crate::negotiate::WriteVersion::V2;
+        let series = |name: &str, metadata: Option<MetadataView<'_>>, cache: &mut MetadataCache| {
+            let mut encoder = crate::write::WriteEncoder::new(V2);
+            let labels = [(METRIC_NAME, name)];
+            encoder.series_with(if name.is_empty() { &[] } else { &labels }, |series| {
+                metadata.iter().for_each(|metadata| series.metadata(metadata));
+            });
+            let mut decoder = crate::write::WriteDecoder::default();
+            let view = decoder.decode(V2, encoder.finish()).unwrap();
+            view.series().map(|series| cache.insert_of(&series)).next().unwrap()
+        };
+        let mut cache = MetadataCache::new(10, 1_000);
+        let histogram = MetadataView { metric_type: MetricType::Histogram, ..view("", "Help.") };
+        assert!(series("h_bucket", Some(histogram), &mut cache));
+        assert!(!series("h_sum", Some(histogram), &mut cache), "known already");
+        assert!(!series("h_count", Some(MetadataView::default()), &mut cache), "nothing is said");
+        assert!(!series("h_count", None, &mut cache));
+        assert!(!series("", Some(histogram), &mut cache), "nobody knows of what");
+        assert_eq!(cache.family("h"), Some(MetadataView { family: "h", ..histogram }));
+        assert!(series("g_sum", Some(view("", "")), &mut cache));
+        assert_eq!(cache.family("g_sum"), Some(view("g_sum", "")), "a gauge has no suffix");
+        assert_eq!(cache.len(), 2);
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod answer;
 
 use thiserror::Error;
 
-use crate::error::DecodeError;
+use crate::error::{DecodeError, ErrorKind};
 use crate::prompb::ResponseType;
 
 pub use answer::{Outcome, RetryPolicy, Written};
@@ -121,6 +121,14 @@ pub const READ_REQUEST_HEADERS: [(&str, &str); 4] = [
     (header::CONTENT_ENCODING, SNAPPY),
     (header::ACCEPT_ENCODING, SNAPPY),
     (header::READ_VERSION, READ_VERSION),
+];
+
+/// The headers of a write 1 request that is compressed with zstd, for receivers of VictoriaMetrics' kind.
+/// Source: `app/vmagent/remotewrite/client.go` in VictoriaMetrics.
+pub const ZSTD_WRITE_HEADERS: [(&str, &str); 3] = [
+    (header::CONTENT_TYPE, PROTOBUF),
+    (header::CONTENT_ENCODING, ZSTD),
+    (header::VICTORIA_METRICS_WRITE_VERSION, "1"),
 ];
 
 /// The content type of a streamed answer, as far as it decides what the answer is.
@@ -294,10 +302,14 @@ impl NegotiateError {
 }
 
 impl DecodeError {
-    /// The status to answer with if the bytes are the body of a request: 400, whatever is wrong with them. A
-    /// body that is too large has none of its own (413), as in Prometheus: senders give up on either.
+    /// The status to answer with if the bytes are the body of a request: 415 if it is compressed in a way that is not
+    /// built in, and 400 for all else that is wrong with it. A body that is too large has none of its own (413), as
+    /// in Prometheus: senders give up on either.
     pub fn status(&self) -> u16 {
-        400
+        match self.kind() {
+            ErrorKind::NoZstd => 415,
+            _ => 400,
+        }
     }
 }
 

@@ -1,4 +1,32 @@
 //! Series as they stand in messages: one view for write 1, write 2 and answers with samples.
+//!
+//! Whoever takes a [`SeriesView`] need not know where it comes from:
+//!
+//! ```
+//! use promha_remote_proto::negotiate::WriteVersion;
+//! use promha_remote_proto::read::{AnswerDecoder, AnswerEncoder};
+//! use promha_remote_proto::series::SeriesView;
+//! use promha_remote_proto::write::{WriteDecoder, WriteEncoder};
+//!
+//! fn line(series: SeriesView<'_>) -> String {
+//!     format!("{:?} {:?}", series.labels(), series.samples())
+//! }
+//!
+//! let (labels, samples) = ([("__name__", "up"), ("job", "node")], [(15_000, 1.0)]);
+//! let mut lines = Vec::new();
+//! let mut decoder = WriteDecoder::default();
+//! for version in [WriteVersion::V1, WriteVersion::V2] {
+//!     let mut encoder = WriteEncoder::new(version);
+//!     encoder.series(&labels, samples);
+//!     lines.extend(decoder.decode(version, encoder.finish())?.series().map(line));
+//! }
+//! let (mut encoder, mut decoder) = (AnswerEncoder::new(), AnswerDecoder::default());
+//! encoder.series(&labels, samples);
+//! let answer = decoder.decode(encoder.finish())?;
+//! lines.extend(answer.results().flat_map(|result| result.series()).map(line));
+//! assert_eq!(lines, [r#"[("__name__", "up"), ("job", "node")] [(15000, 1.0)]"#; 3]);
+//! # Ok::<(), promha_remote_proto::DecodeError>(())
+//! ```
 
 mod arena;
 mod read_histogram;

@@ -1,10 +1,16 @@
 //! What allocates and what does not: warm buffers are enough, and claims do not move the allocator.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
+
 use allocation_counter::measure;
 
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView, FrameReader, FrameWriter};
+use promha_remote_proto::histogram::{
+    Count, DEFAULT_MAX_BUCKETS, HistogramEncoder, HistogramView, Histograms, Number, Span,
+};
+use promha_remote_proto::negotiate::Encoding;
 use promha_remote_proto::xor::{self, XorEncoder};
-use promha_remote_proto::{DecodeError, ErrorKind, snappy};
+use promha_remote_proto::{DecodeError, ErrorKind, Limits, body, snappy};
 
 /// The allocations of the second of two runs.
 fn warm(mut run: impl FnMut()) -> u64 {
@@ -122,6 +128,63 @@ fn chunks_are_decoded_and_encoded_without_allocating() {
             .unwrap_err();
     });
     assert!(info.bytes_max < 2_000, "{} bytes for a claim of 65,535 samples", info.bytes_max);
+}
+
+#[test]
+fn chunks_of_histograms_are_decoded_and_encoded_without_allocating() {
+    histograms::<u64>(&HistogramView {
+        count: Some(Count::Int(7)),
+        positive_deltas: &[3, -1],
+        negative_deltas: &[2],
+        ..HistogramView::default()
+    });
+    histograms::<f64>(&HistogramView {
+        count: Some(Count::Float(7.5)),
+        positive_counts: &[3.5, 2.0],
+        negative_counts: &[2.0],
+        ..HistogramView::default()
+    });
+}
+
+fn histograms<N: Number>(base: &HistogramView<'_>) {
+    let [mut pushed, mut decoded, mut picked] = [(); 3].map(|()| Histograms::<N>::new());
+    let (mut encoder, mut chunk) = (HistogramEncoder::new(), Vec::new());
+    let (positive_spans, negative_spans) =
+        (&[Span { offset: 1, length: 2 }], &[Span { offset: 0, length: 1 }]);
+    let allocations = warm(|| {
+        pushed.clear();
+        for n in 0..120 {
+            let view =
+                HistogramView { t_ms: 15_000 * n, sum: n as f64, positive_spans, negative_spans, ..*base };
+            assert_eq!(pushed.push(&view), Ok(true));
+        }
+        chunk.clear();
+        encoder.encode(&pushed, 0..120, &mut chunk).unwrap();
+        for data in [&chunk[..], &chunk[..chunk.len() / 2], &chunk] {
+            assert_eq!(decoded.decode(data, DEFAULT_MAX_BUCKETS).is_ok(), data.len() == chunk.len());
+        }
+        picked.clear();
+        assert_eq!((picked.push_from(&decoded, 0..60), decoded.len()), (60, 120));
+        assert_eq!(decoded.views().map(|view| view.positive_spans.len()).sum::<usize>(), 120);
+    });
+    assert_eq!(allocations, 0);
+}
+
+/// A body that is refused is tried as zstd too, which takes memory of its own where it is built in.
+#[test]
+fn bodies_are_decompressed_without_allocating() {
+    let (mut good, mut plain) = (Vec::new(), Vec::new());
+    body::compress(Encoding::Snappy, &[5; 50_000], &mut good).unwrap();
+    let bodies =
+        if cfg!(feature = "zstd") { vec![&good[..]; 2] } else { vec![&good[..], &good[..99], &good] };
+    let limits = Limits::default();
+    let allocations = warm(|| {
+        for &body in &bodies {
+            let read = body::decompress(Encoding::Snappy, body, &limits, &mut plain);
+            assert_eq!(read.is_ok(), body.len() == good.len());
+        }
+    });
+    assert_eq!(allocations, 0);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView, FrameLimits, FrameReader, FrameWriter};
+use promha_remote_proto::histogram::{DEFAULT_MAX_BUCKETS, Histograms};
 use promha_remote_proto::prompb::{Chunk, ChunkedReadResponse, ChunkedSeries, Label};
 use promha_remote_proto::{DecodeError, ErrorKind, Limit};
 
@@ -53,6 +54,35 @@ fn a_series_without_chunks_has_no_frame() {
     let mut wire = Vec::new();
     FrameWriter::default().write(0, &[("a", "b")], [], &mut wire);
     assert!(wire.is_empty());
+}
+
+#[test]
+fn chunks_of_unknown_encodings_pass_as_bytes() {
+    // XOR2 and those with start times, of newer servers, and what nobody knows yet.
+    for number in [4, 5, 6, 0, 99, -1] {
+        let encoding = ChunkEncoding::from_wire(number);
+        let chunk = ChunkView { min_ms: 7, max_ms: 9, encoding, data: &[0, 3, 1, 2] };
+        let (mut wire, mut again) = (Vec::new(), Vec::new());
+        FrameWriter::default().write(0, &[("a", "b")], [chunk], &mut wire);
+        let mut reader = FrameReader::default();
+        reader.push(&wire);
+        let series = reader.next_frame().unwrap().unwrap();
+        assert!(series.chunks().eq([chunk]));
+        FrameWriter::default().write(0, series.labels(), series.chunks(), &mut again);
+        assert_eq!(again, wire);
+
+        // Whoever wants the samples is told what they are in.
+        let (mut timestamps_ms, mut values) = (vec![1], vec![1.0]);
+        let (mut ints, mut floats) = (Histograms::<u64>::new(), Histograms::<f64>::new());
+        for result in [
+            chunk.decode_floats(&mut timestamps_ms, &mut values),
+            chunk.decode_histograms(DEFAULT_MAX_BUCKETS, &mut ints),
+            chunk.decode_histograms(DEFAULT_MAX_BUCKETS, &mut floats),
+        ] {
+            assert_eq!(result.unwrap_err().kind(), ErrorKind::ChunkEncoding { found: number });
+        }
+        assert_eq!((timestamps_ms, values), (vec![1], vec![1.0]));
+    }
 }
 
 #[test]

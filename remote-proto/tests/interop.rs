@@ -19,9 +19,8 @@ use prost::Message;
 use common::http::{accept, answer};
 use common::owned;
 use common::peers::{
-    again, influx, is_wanted, now_ms, prometheus, sampled, streamed, victoria_metrics, write,
+    again, influx, is_wanted, now_ms, prometheus, sampled, streamed, victoria_metrics, vmagent, write,
 };
-use common::server::Server;
 use promha_remote_proto::frame::ChunkEncoding;
 use promha_remote_proto::histogram::HistogramView;
 use promha_remote_proto::negotiate::{self, WriteVersion, header};
@@ -37,21 +36,13 @@ fn what_real_senders_write_is_taken_by_real_receivers() {
     }
     let sink = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let sink_port = sink.local_addr().unwrap().port();
-    let scraped =
-        prometheus(&format!("remote_write: [{{ url: 'http://127.0.0.1:{sink_port}/prometheus' }}]"));
-    let _agent = Server::start("vmagent", "/health", |command, directory, port| {
-        let config = format!(
-            "scrape_configs: [{{ job_name: p, scrape_interval: 1s, static_configs: [{{ targets: ['127.0.0.1:{}'] }}] }}]",
-            scraped.port
-        );
-        std::fs::write(directory.join("scrape.yml"), config).unwrap();
-        command.arg("-promscrape.config=scrape.yml").arg(format!("-httpListenAddr=127.0.0.1:{port}"));
-        command.arg(format!("-remoteWrite.url=http://127.0.0.1:{sink_port}/vmagent"));
-        command.arg("-remoteWrite.tmpDataPath=data").arg("-remoteWrite.flushInterval=1s");
-    });
+    let scraped = prometheus(&format!(
+        "remote_write: [{{ url: 'http://127.0.0.1:{sink_port}/prometheus', metadata_config: {{ send_interval: 5s }} }}]"
+    ));
+    let _agent = vmagent("vmagent", scraped.port, &format!("http://127.0.0.1:{sink_port}/vmagent"), &[]);
     let receivers = [
         (prometheus(""), "/api/v1/write"),
-        (victoria_metrics(), "/api/v1/write"),
+        (victoria_metrics("victoria-metrics"), "/api/v1/write"),
         (influx(), "/api/v1/prom/write?db=promha"),
     ];
 

@@ -147,6 +147,9 @@ fn encodings_have_names() {
     let zstd = negotiate::content_encoding(Some(Encoding::Zstd.name()));
     assert_eq!(zstd.is_ok(), cfg!(feature = "zstd"));
     assert_eq!(Encoding::default().name(), "snappy");
+    let [content_type, encoding, version] = negotiate::ZSTD_WRITE_HEADERS.map(|header| header.1);
+    let read = negotiate::write_version(Some(content_type), Some(encoding));
+    assert_eq!((read.ok(), version), (cfg!(feature = "zstd").then_some(WriteVersion::V1), "1"));
 }
 
 #[test]

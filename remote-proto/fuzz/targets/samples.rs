@@ -1,5 +1,5 @@
 //! An answer with samples: the view and the owned message agree on accept, reject and content, and so does what is
-//! encoded of it.
+//! encoded of it, as it is or compressed.
 
 #![no_main]
 
@@ -7,9 +7,9 @@
 mod owned;
 
 use libfuzzer_sys::fuzz_target;
-use promha_remote_proto::Limits;
 use promha_remote_proto::prompb::ReadResponse;
-use promha_remote_proto::read::{AnswerDecoder, AnswerEncoder};
+use promha_remote_proto::read::{AnswerCompressor, AnswerDecoder, AnswerEncoder};
+use promha_remote_proto::{Limits, snappy};
 use prost::Message;
 
 fuzz_target!(|body: &[u8]| {
@@ -28,10 +28,17 @@ fuzz_target!(|body: &[u8]| {
     };
     let expected = expected.unwrap();
     owned::assert_same(&owned::answer(&view), &expected);
-    let mut encoder = AnswerEncoder::new();
+    let (mut encoder, mut compressor) = (AnswerEncoder::new(), AnswerCompressor::new());
     for result in view.results() {
         encoder.result();
-        result.series().for_each(|series| encoder.series_view(&series));
+        compressor.result();
+        for series in result.series() {
+            encoder.series_view(&series);
+            compressor.series_view(&series);
+        }
     }
-    owned::assert_same(&ReadResponse::decode(encoder.finish()).unwrap(), &expected);
+    let again = encoder.finish();
+    owned::assert_same(&ReadResponse::decode(again).unwrap(), &expected);
+    let (packed, mut plain) = (compressor.finish().unwrap().concat(), Vec::new());
+    assert_eq!(snappy::decompress(&packed, again.len(), &mut plain).unwrap(), again);
 });

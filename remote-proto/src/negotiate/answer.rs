@@ -89,8 +89,8 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// What to do after an answer with this status and this `Retry-After`. The time, in seconds since 1970, is needed
-    /// when that header names a date; one that cannot be read counts as missing.
+    /// What to do after an answer with this status and this `Retry-After`: a number of seconds, or a date in any of the
+    /// forms of RFC 9110. The time, in seconds since 1970, is needed for dates. What cannot be read counts as missing.
     ///
     /// ```
     /// use promha_remote_proto::negotiate::{Outcome, RetryPolicy};
@@ -119,7 +119,7 @@ fn delay(text: &str, now_unix_s: u64) -> Option<Duration> {
     let text = text.trim();
     let seconds = match text.parse() {
         Ok(seconds) => seconds,
-        Err(_) => unix_s(text)?.saturating_sub(now_unix_s),
+        Err(_) => unix_s(text, now_unix_s)?.saturating_sub(now_unix_s),
     };
     Some(Duration::from_secs(seconds))
 }
@@ -127,30 +127,62 @@ fn delay(text: &str, now_unix_s: u64) -> Option<Duration> {
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Seconds since 1970 of a date like `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, IMF-fixdate).
-fn unix_s(date: &str) -> Option<u64> {
-    let (_weekday, date) = date.split_once(", ")?;
-    let mut parts = date.split(' ');
-    let mut number = |digits: usize| parts.next().filter(|part| part.len() == digits);
-    let (day, month, year, time, zone) = (number(2)?, number(3)?, number(4)?, number(8)?, number(3)?);
-    if zone != "GMT" {
-        return None;
-    }
-    let [hours, minutes, seconds] = [time.get(..2)?, time.get(3..5)?, time.get(6..)?].map(digits);
-    let (day, year) = (digits(day)?, digits(year)?);
+/// Seconds since 1970 of a date in any of the forms that recipients have to read (RFC 9110, section 5.6.7):
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
+fn unix_s(date: &str, now_unix_s: u64) -> Option<u64> {
+    let mut parts = date.split_ascii_whitespace();
+    let mut next = || parts.next();
+    let (day, month, year, time) = if next()?.ends_with(',') {
+        let first = next()?;
+        let (day, month, year) = match first.split_once('-') {
+            None => (first, next()?, digits(next()?, 4)?),
+            Some((day, rest)) => {
+                let (month, year) = rest.split_once('-')?;
+                (day, month, full_year(digits(year, 2)?, now_unix_s))
+            }
+        };
+        let time = next()?;
+        if next() != Some("GMT") {
+            return None;
+        }
+        (digits(day, 2)?, month, year, time)
+    } else {
+        let (month, day, time) = (next()?, next()?, next()?);
+        (digits(day, day.len().min(2))?, month, digits(next()?, 4)?, time)
+    };
     let month = 1 + MONTHS.iter().position(|name| *name == month)? as u64;
-    if year < 1970 || !(1..=31).contains(&day) {
+    let seconds = seconds_of_day(time)?;
+    if parts.next().is_some() || year < 1970 || !(1..=31).contains(&day) {
         return None;
     }
     // Days since 1970, with years that begin in March so that the leap day comes last.
     let year = if month < 3 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let days = 365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468;
-    Some(days * 86_400 + hours? * 3_600 + minutes? * 60 + seconds?)
+    Some(days * 86_400 + seconds)
 }
 
-fn digits(text: &str) -> Option<u64> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+/// The year that two digits mean: one that seems to be more than 50 years ahead has passed.
+fn full_year(last_digits: u64, now_unix_s: u64) -> u64 {
+    const AVERAGE_YEAR_S: u64 = 31_556_952;
+    let this_year = 1970 + now_unix_s / AVERAGE_YEAR_S;
+    let year = this_year - this_year % 100 + last_digits;
+    if year > this_year + 50 { year - 100 } else { year }
+}
+
+/// Seconds since midnight of a time like `08:49:37`.
+fn seconds_of_day(time: &str) -> Option<u64> {
+    let (hours, rest) = time.split_once(':')?;
+    let (minutes, seconds) = rest.split_once(':')?;
+    let [hours, minutes, seconds] = [digits(hours, 2)?, digits(minutes, 2)?, digits(seconds, 2)?];
+    // A leap second is a second too.
+    (hours < 24 && minutes < 60 && seconds <= 60).then_some(hours * 3_600 + minutes * 60 + seconds)
+}
+
+/// A number of so many digits.
+fn digits(text: &str, count: usize) -> Option<u64> {
+    let is_number = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -159,6 +191,8 @@ mod tests {
 
     #[test]
     fn dates_are_read() {
+        // Some time in 2026.
+        let now_unix_s = 1_795_348_800;
         for (date, expected) in [
             ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),
@@ -169,11 +203,24 @@ mod tests {
             ("Sun, 06 Nuv 1994 08:49:37 GMT", None),
             ("Sun, 06 Nov 1969 08:49:37 GMT", None),
             ("Sun, 0x Nov 1994 08:49:37 GMT", None),
-            ("Sunday, 06-Nov-94 08:49:37 GMT", None),
+            ("Sun, 06 Nov 1994 08:49:60 GMT", Some(784_111_800)),
+            ("Sun, 06 Nov 1994 24:00:00 GMT", None),
+            ("Sun, 06 Nov 1994 08:60:00 GMT", None),
+            ("Sun, 32 Nov 1994 08:49:37 GMT", None),
+            ("Sun, 06 Nov 1994 08:49:37 GMT again", None),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(784_111_777)),
+            ("Sunday, 22-Nov-76 12:00:00 GMT", Some(3_373_272_000)),
+            ("Monday, 22-Nov-77 12:00:00 GMT", Some(249_048_000)),
+            ("Sunday, 06-Nov-1994 08:49:37 GMT", None),
+            ("Sun Nov  6 08:49:37 1994", Some(784_111_777)),
+            ("Sun Nov 06 08:49:37 1994", Some(784_111_777)),
+            ("Sun Nov 006 08:49:37 1994", None),
+            ("Sun Nov  6 08:49:37", None),
+            ("Sun,", None),
             ("Sun, 06 Nov 1994 +8:49:37 GMT", None),
             ("", None),
         ] {
-            assert_eq!(unix_s(date), expected, "{date}");
+            assert_eq!(unix_s(date, now_unix_s), expected, "{date}");
         }
     }
 }

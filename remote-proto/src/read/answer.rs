@@ -129,9 +129,9 @@ const HEADER_BYTES: usize = 11;
 
 /// Writes answers with samples. Its memory serves one after the other.
 ///
-/// Call [`result`](Self::result) for each query, then add its series. The bytes are those of the owned message
-/// (which leaves minus zero out, as if it were zero), if
-/// each series is given its parts in the order samples, exemplars, histograms.
+/// Call [`result`](Self::result) for each query, then add its series. The bytes are those of the owned message (which
+/// leaves minus zero out, as if it were zero), if each series is given its parts in the order samples, exemplars,
+/// histograms.
 #[derive(Debug)]
 pub struct AnswerEncoder {
     /// Room for the header of the first result, which is usually the only one and large: it is written last and

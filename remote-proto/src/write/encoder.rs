@@ -17,8 +17,9 @@ const EXEMPLAR_LABELS: u8 = key(exemplar::LABELS, WireType::Delimited);
 
 /// Writes write requests of one version. Its memory serves one after the other.
 ///
-/// The bytes are those of the owned messages (which leave minus zero out, as if it were zero), if each series is given its parts in the order in which its message
-/// has them: samples, then exemplars and histograms (version 1) or histograms, exemplars and metadata (version 2).
+/// The bytes are those of the owned messages (which leave minus zero out, as if it were zero), if each series is given
+/// its parts in the order in which its message has them: samples, then exemplars and histograms (version 1) or
+/// histograms, exemplars and metadata (version 2).
 #[derive(Debug)]
 pub struct WriteEncoder {
     version: WriteVersion,

@@ -114,8 +114,21 @@ fn start_prometheus(program: &'static str, more: &str, arguments: &[&str]) -> Se
     })
 }
 
-pub fn victoria_metrics() -> Server {
-    Server::start("victoria-metrics", "/health", |command, _, port| {
+/// A vmagent that scrapes a port of this machine and writes to `url`.
+pub fn vmagent(program: &'static str, scraped: u16, url: &str, arguments: &[&str]) -> Server {
+    Server::start(program, "/health", |command, directory, port| {
+        let config = format!(
+            "scrape_configs: [{{ job_name: p, scrape_interval: 1s, static_configs: [{{ targets: ['127.0.0.1:{scraped}'] }}] }}]"
+        );
+        std::fs::write(directory.join("scrape.yml"), config).unwrap();
+        command.arg("-promscrape.config=scrape.yml").arg(format!("-httpListenAddr=127.0.0.1:{port}"));
+        command.arg(format!("-remoteWrite.url={url}")).args(arguments);
+        command.arg("-remoteWrite.tmpDataPath=data").arg("-remoteWrite.flushInterval=1s");
+    })
+}
+
+pub fn victoria_metrics(program: &'static str) -> Server {
+    Server::start(program, "/health", |command, _, port| {
         command.arg("-storageDataPath=data").arg(format!("-httpListenAddr=127.0.0.1:{port}"));
     })
 }
