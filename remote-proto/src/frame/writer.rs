@@ -1,6 +1,6 @@
 //! From series to a stream of bytes.
 
-use crate::frame::{CHECKSUM_BYTES, ChunkView, fields};
+use crate::frame::{CHECKSUM_BYTES, ChunkView, crc32c, fields};
 use crate::recycle::recycle;
 use crate::wire;
 use crate::wire::fast::{self, WireType, key};
@@ -159,6 +159,6 @@ fn put_frame(query_index: i64, labels: &[u8], chunks: &[Pending<'_>], into: &mut
     into.extend_from_slice(labels);
     chunks.iter().for_each(|chunk| chunk.put(into));
     wire::put_varint_field(QUERY_INDEX, query_index as u64, into);
-    let checksum = crc32c::crc32c(&into[payload_at..]);
+    let checksum = crc32c(&into[payload_at..]);
     into[checksum_at..payload_at].copy_from_slice(&checksum.to_be_bytes());
 }
