@@ -37,6 +37,11 @@ pub use writer::{DEFAULT_MAX_WRITTEN_FRAME_BYTES, FrameWriter};
 /// Bytes of the checksum between length and payload.
 const CHECKSUM_BYTES: usize = 4;
 
+fn crc32c(payload: &[u8]) -> u32 {
+    // The same polynomial under the name of another protocol that has it.
+    crc_fast::crc32_iscsi(payload)
+}
+
 /// Field numbers of the messages in a frame. Source: `prompb/remote.proto` and `prompb/types.proto`.
 mod fields {
     pub(super) mod response {

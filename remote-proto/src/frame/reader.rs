@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{DecodeError, ErrorKind, Limit};
-use crate::frame::{CHECKSUM_BYTES, ChunkedSeriesView, fields};
+use crate::frame::{CHECKSUM_BYTES, ChunkedSeriesView, crc32c, fields};
 use crate::wire::{self, Reader};
 
 /// The largest payload that a reader takes unless told otherwise, as in Prometheus: 50 MB.
@@ -209,7 +209,7 @@ impl FrameReader {
         let (Some(checksum), Some(payload)) = (checksum, payload) else {
             return Ok(Located::Partial { needed_bytes: length.saturating_add(header_bytes as u64) });
         };
-        let (declared, computed) = (u32::from_be_bytes(*checksum), crc32c::crc32c(payload));
+        let (declared, computed) = (u32::from_be_bytes(*checksum), crc32c(payload));
         if declared != computed {
             return Err(error(ErrorKind::Checksum { declared, computed }));
         }

@@ -7,7 +7,7 @@ use crate::frame::fields;
 use crate::histogram::{Histograms, Number};
 use crate::recycle::recycle;
 use crate::wire::Reader;
-use crate::wire::fast::{self, WireType, key};
+use crate::wire::fast::{self, UsualChunk, WireType, key};
 use crate::xor;
 
 /// How the samples of a chunk are encoded. Source: `Chunk.Encoding` in `prompb/types.proto`.
@@ -133,7 +133,7 @@ impl<'a> ChunkedSeriesView<'a> {
     ) -> Result<Self, DecodeError> {
         let mut labels = recycle(std::mem::take(home));
         match read_series(series, max_labels, &mut labels) {
-            Ok(count) => Ok(Self { query_index, labels, chunks: Chunks { series, remaining: count }, home }),
+            Ok(chunks) => Ok(Self { query_index, labels, chunks, home }),
             Err(error) => {
                 *home = recycle(labels);
                 Err(error)
@@ -185,6 +185,10 @@ impl<'a> Iterator for Chunks<'a> {
     type Item = ChunkView<'a>;
 
     fn next(&mut self) -> Option<ChunkView<'a>> {
+        if let Some(chunk) = next_usual_chunk(&mut self.series) {
+            self.remaining = self.remaining.saturating_sub(1);
+            return Some(chunk);
+        }
         while let Ok(Some(field)) = self.series.next_field() {
             if field.number == fields::series::CHUNKS {
                 self.remaining = self.remaining.saturating_sub(1);
@@ -211,16 +215,18 @@ impl fmt::Debug for Chunks<'_> {
 }
 
 const LABELS_KEY: u8 = key(fields::series::LABELS, WireType::Delimited);
+const CHUNKS_KEY: u8 = key(fields::series::CHUNKS, WireType::Delimited);
 
-/// Checks a whole `ChunkedSeries`, collects its labels and counts its chunks.
+/// Checks a whole `ChunkedSeries`, collects its labels and counts its chunks, which are cut again when they are asked for:
+/// that costs less than to keep them, and no memory.
 fn read_series<'a>(
     mut series: Reader<'a>,
     max_labels: usize,
     labels: &mut Vec<(&'a str, &'a str)>,
-) -> Result<usize, DecodeError> {
-    let mut chunks = 0;
+) -> Result<Chunks<'a>, DecodeError> {
     // Labels come first and almost always in one form; they are checked as one string and cut.
-    let text = fast::text_prefix(series.rest());
+    let (run, _) = fast::short_run(series.rest(), LABELS_KEY);
+    let text = simdutf8::basic::from_utf8(&series.rest()[..run]).unwrap_or_default();
     let mut rest = text;
     while labels.len() < max_labels
         && let Some((label, next)) = fast::label(rest, LABELS_KEY)
@@ -229,7 +235,14 @@ fn read_series<'a>(
         rest = next;
     }
     series.advance(text.len() - rest.len());
-    while let Some(field) = series.next_field()? {
+    let mut chunks = Chunks { series, remaining: 0 };
+    loop {
+        while next_usual_chunk(&mut series).is_some() {
+            chunks.remaining += 1;
+        }
+        let Some(field) = series.next_field()? else {
+            return Ok(chunks);
+        };
         match field.number {
             fields::series::LABELS => {
                 if labels.len() == max_labels {
@@ -241,12 +254,19 @@ fn read_series<'a>(
             }
             fields::series::CHUNKS => {
                 read_chunk(series.message(field)?)?;
-                chunks += 1;
+                chunks.remaining += 1;
             }
             _ => series.skip(field, 1)?,
         }
     }
-    Ok(chunks)
+}
+
+/// Moves behind the chunk that comes next, if it has the usual form.
+#[inline]
+fn next_usual_chunk<'a>(series: &mut Reader<'a>) -> Option<ChunkView<'a>> {
+    let (UsualChunk { min_ms, max_ms, encoding, data }, length) = fast::chunk(series.rest(), CHUNKS_KEY)?;
+    series.advance(length);
+    Some(ChunkView { min_ms, max_ms, encoding: ChunkEncoding::from_wire(encoding.into()), data })
 }
 
 fn read_label<'a>(mut label: Reader<'a>) -> Result<(&'a str, &'a str), DecodeError> {

@@ -1,8 +1,10 @@
 //! From series to a stream of bytes.
 
-use crate::frame::{CHECKSUM_BYTES, ChunkView, fields};
+use crate::frame::{CHECKSUM_BYTES, ChunkView, crc32c, fields};
 use crate::recycle::recycle;
 use crate::wire;
+use crate::wire::fast::{self, WireType, key};
+use crate::write::put;
 
 /// The size at which a writer ends a frame unless told otherwise, as in Prometheus: 1 MiB.
 pub const DEFAULT_MAX_WRITTEN_FRAME_BYTES: usize = 1 << 20;
@@ -17,8 +19,14 @@ pub struct FrameWriter {
     /// The labels of the series as they stand in each of its frames.
     labels: Vec<u8>,
     /// Memory for the chunks of one frame.
-    chunks: Vec<ChunkView<'static>>,
+    chunks: Vec<Pending<'static>>,
 }
+
+const LABELS_KEY: u8 = key(fields::series::LABELS, WireType::Delimited);
+const CHUNKS_KEY: u8 = key(fields::series::CHUNKS, WireType::Delimited);
+
+/// Key and length of a chunk of the usual form.
+const CHUNK_HEADER_BYTES: usize = 3;
 
 impl Default for FrameWriter {
     fn default() -> Self {
@@ -48,16 +56,14 @@ impl FrameWriter {
         into: &mut Vec<u8>,
     ) {
         self.labels.clear();
-        let mut label_bytes = 0;
-        for &(name, value) in labels {
-            label_bytes += put_label(name, value, &mut self.labels);
-        }
+        let label_bytes = put::labels(LABELS_KEY, labels, &mut self.labels);
         let chunk_limit_bytes = self.max_frame_bytes.saturating_sub(label_bytes);
 
-        let mut pending: Vec<ChunkView<'a>> = recycle(std::mem::take(&mut self.chunks));
+        let mut pending: Vec<Pending<'a>> = recycle(std::mem::take(&mut self.chunks));
         let mut pending_bytes = 0;
         for chunk in chunks {
-            pending_bytes += chunk_bytes(&chunk);
+            let chunk = Pending::new(chunk);
+            pending_bytes += chunk.message_bytes;
             pending.push(chunk);
             if pending_bytes >= chunk_limit_bytes {
                 put_frame(query_index, &self.labels, &pending, into);
@@ -72,14 +78,47 @@ impl FrameWriter {
     }
 }
 
-/// Appends a label as a field of `ChunkedSeries` and returns the size of the message, without key and length.
-fn put_label(name: &str, value: &str, into: &mut Vec<u8>) -> usize {
-    use fields::label::{NAME, VALUE};
-    let length = wire::bytes_field_bytes(NAME, name.len()) + wire::bytes_field_bytes(VALUE, value.len());
-    wire::put_message_header(fields::series::LABELS, length, into);
-    wire::put_bytes_field(NAME, name.as_bytes(), into);
-    wire::put_bytes_field(VALUE, value.as_bytes(), into);
-    length
+/// A chunk that waits for its frame to be full.
+#[derive(Debug)]
+struct Pending<'a> {
+    chunk: ChunkView<'a>,
+    /// What stands before its samples, if it has the usual form.
+    head: Option<[u64; 3]>,
+    /// The size of its message, without key and length.
+    message_bytes: usize,
+}
+
+impl<'a> Pending<'a> {
+    #[inline]
+    fn new(chunk: ChunkView<'a>) -> Self {
+        let (times_ms, encoding) = ((chunk.min_ms, chunk.max_ms), chunk.encoding.to_wire());
+        let head = fast::chunk_head(CHUNKS_KEY, times_ms, encoding, chunk.data.len());
+        let message_bytes = match head {
+            Some(_) => fast::CHUNK_HEAD_BYTES - CHUNK_HEADER_BYTES + chunk.data.len(),
+            None => chunk_bytes(&chunk),
+        };
+        Self { chunk, head, message_bytes }
+    }
+
+    /// The size of the field, with key and length.
+    #[inline]
+    fn field_bytes(&self) -> usize {
+        match self.head {
+            Some(_) => fast::CHUNK_HEAD_BYTES + self.chunk.data.len(),
+            None => wire::message_field_bytes(fields::series::CHUNKS, self.message_bytes),
+        }
+    }
+
+    #[inline]
+    fn put(&self, into: &mut Vec<u8>) {
+        let Some([a, b, c]) = self.head else {
+            return put_chunk(&self.chunk, self.message_bytes, into);
+        };
+        into.extend_from_slice(&a.to_le_bytes());
+        into.extend_from_slice(&b.to_le_bytes());
+        into.extend_from_slice(&c.to_le_bytes()[..6]);
+        into.extend_from_slice(self.chunk.data);
+    }
 }
 
 /// The size of the message `Chunk`, without key and length.
@@ -91,9 +130,9 @@ fn chunk_bytes(chunk: &ChunkView<'_>) -> usize {
         + wire::bytes_field_bytes(DATA, chunk.data.len())
 }
 
-fn put_chunk(chunk: &ChunkView<'_>, into: &mut Vec<u8>) {
+fn put_chunk(chunk: &ChunkView<'_>, message_bytes: usize, into: &mut Vec<u8>) {
     use fields::chunk::{DATA, MAX_TIME_MS, MIN_TIME_MS, TYPE};
-    wire::put_message_header(fields::series::CHUNKS, chunk_bytes(chunk), into);
+    wire::put_message_header(fields::series::CHUNKS, message_bytes, into);
     wire::put_varint_field(MIN_TIME_MS, chunk.min_ms as u64, into);
     wire::put_varint_field(MAX_TIME_MS, chunk.max_ms as u64, into);
     wire::put_varint_field(TYPE, encoding_varint(chunk), into);
@@ -105,10 +144,9 @@ fn encoding_varint(chunk: &ChunkView<'_>) -> u64 {
     i64::from(chunk.encoding.to_wire()) as u64
 }
 
-fn put_frame(query_index: i64, labels: &[u8], chunks: &[ChunkView<'_>], into: &mut Vec<u8>) {
+fn put_frame(query_index: i64, labels: &[u8], chunks: &[Pending<'_>], into: &mut Vec<u8>) {
     use fields::response::{CHUNKED_SERIES, QUERY_INDEX};
-    let chunk_field_bytes = |chunk| wire::message_field_bytes(fields::series::CHUNKS, chunk_bytes(chunk));
-    let series_bytes = labels.len() + chunks.iter().map(chunk_field_bytes).sum::<usize>();
+    let series_bytes = labels.len() + chunks.iter().map(Pending::field_bytes).sum::<usize>();
     let payload_bytes = wire::message_field_bytes(CHUNKED_SERIES, series_bytes)
         + wire::varint_field_bytes(QUERY_INDEX, query_index as u64);
 
@@ -119,8 +157,8 @@ fn put_frame(query_index: i64, labels: &[u8], chunks: &[ChunkView<'_>], into: &m
     let payload_at = into.len();
     wire::put_message_header(CHUNKED_SERIES, series_bytes, into);
     into.extend_from_slice(labels);
-    chunks.iter().for_each(|chunk| put_chunk(chunk, into));
+    chunks.iter().for_each(|chunk| chunk.put(into));
     wire::put_varint_field(QUERY_INDEX, query_index as u64, into);
-    let checksum = crc32c::crc32c(&into[payload_at..]);
+    let checksum = crc32c(&into[payload_at..]);
     into[checksum_at..payload_at].copy_from_slice(&checksum.to_be_bytes());
 }

@@ -88,7 +88,9 @@ impl WriteEncoder {
         };
         let open = Open::new(key(number, WireType::Delimited), self.series_guess, &mut self.body);
         match self.version {
-            WriteVersion::V1 => put::labels(LABELS_V1, labels, &mut self.body),
+            WriteVersion::V1 => {
+                put::labels(LABELS_V1, labels, &mut self.body);
+            }
             WriteVersion::V2 => {
                 refer(labels, &mut self.symbols, &mut self.references);
                 put_references(&self.references, &mut self.body);
@@ -216,7 +218,9 @@ impl<'e> SeriesWriter<'e> {
     pub fn exemplar(&mut self, exemplar: &ExemplarView<'_>) {
         match &mut self.symbols {
             None => {
-                let labels = |into: &mut Vec<u8>| put::labels(EXEMPLAR_LABELS, exemplar.labels, into);
+                let labels = |into: &mut Vec<u8>| {
+                    put::labels(EXEMPLAR_LABELS, exemplar.labels, into);
+                };
                 put::exemplar(key(series_v1::EXEMPLARS, WireType::Delimited), exemplar, labels, self.body);
             }
             Some(symbols) => {

@@ -10,30 +10,34 @@ use crate::wire::{self, zigzag};
 const NAME_KEY: u8 = key(label::NAME, WireType::Delimited);
 const VALUE_KEY: u8 = key(label::VALUE, WireType::Delimited);
 
-/// Appends labels as fields `label_key`.
+/// Appends labels as fields `label_key` and returns how long these are together, without keys and lengths.
 #[inline]
-pub(crate) fn labels(label_key: u8, labels: &[(&str, &str)], into: &mut Vec<u8>) {
+pub(crate) fn labels(label_key: u8, labels: &[(&str, &str)], into: &mut Vec<u8>) -> usize {
+    let mut bytes = 0;
     for &(name, value) in labels {
         let (name_length, value_length) = (name.len(), value.len());
         let length = 4 + name_length + value_length;
         // What is empty is left out, and lengths from 128 on have more than one byte.
         if length >= 0x80 || name_length == 0 || value_length == 0 {
-            any_label(label_key, name, value, into);
+            bytes += any_label(label_key, name, value, into);
             continue;
         }
+        bytes += length;
         into.extend_from_slice(&[label_key, length as u8, NAME_KEY, name_length as u8]);
         into.extend_from_slice(name.as_bytes());
         into.extend_from_slice(&[VALUE_KEY, value_length as u8]);
         into.extend_from_slice(value.as_bytes());
     }
+    bytes
 }
 
-fn any_label(label_key: u8, name: &str, value: &str, into: &mut Vec<u8>) {
+fn any_label(label_key: u8, name: &str, value: &str, into: &mut Vec<u8>) -> usize {
     let length =
         wire::bytes_field_bytes(label::NAME, name.len()) + wire::bytes_field_bytes(label::VALUE, value.len());
     wire::open::header(label_key, length, into);
     wire::put_bytes_field(label::NAME, name.as_bytes(), into);
     wire::put_bytes_field(label::VALUE, value.as_bytes(), into);
+    length
 }
 
 /// For how many samples room is made at a time.

@@ -5,7 +5,7 @@ use crate::gorilla::WriteWindow;
 use crate::wire::zigzag;
 use crate::xor::MAX_SAMPLES;
 
-/// Writes a chunk sample by sample.
+/// Writes a chunk sample by sample. For whoever has columns, [`encode`](crate::xor::encode) does the same faster.
 ///
 /// ```
 /// use promha_remote_proto::xor::{self, XorEncoder};
