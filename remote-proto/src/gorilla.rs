@@ -82,12 +82,10 @@ impl WriteWindow {
         let (head, head_bits) = if change & self.outside == 0 {
             (head << 2 | 0b10, head_bits + 2)
         } else {
-            let leading = change.leading_zeros().min(MAX_LEADING);
-            let trailing = change.trailing_zeros();
-            let significant = 64 - leading - trailing;
-            *self = Self { outside: !(u64::MAX >> (64 - significant) << trailing), trailing, significant };
+            *self = Self::around(change);
             // 64 does not fit into six bits and becomes 0, which is free: no change has 0 significant bits.
-            let described = u64::from(leading) << 6 | u64::from(significant & 63);
+            let leading = 64 - self.significant - self.trailing;
+            let described = u64::from(leading << 6 | self.significant & 63);
             (head << 13 | 0b11 << 11 | described, head_bits + 13)
         };
         let Self { trailing, significant, .. } = *self;
@@ -98,5 +96,14 @@ impl WriteWindow {
             room.put_parts(head, head_bits, 0);
             room.put(changed, significant);
         }
+    }
+
+    /// The bits of a change that is not 0.
+    #[inline(always)]
+    fn around(change: u64) -> Self {
+        let leading = change.leading_zeros().min(MAX_LEADING);
+        let trailing = change.trailing_zeros();
+        let significant = 64 - leading - trailing;
+        Self { outside: !(u64::MAX >> (64 - significant) << trailing), trailing, significant }
     }
 }

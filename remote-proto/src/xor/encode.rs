@@ -77,7 +77,7 @@ impl XorEncoder {
 
 /// How many samples get their room at once: many enough that it costs nothing to ask for it, few enough that little is
 /// left of it.
-const BLOCK: usize = 32;
+const BLOCK: usize = 64;
 
 /// Appends the two columns, of equal length and at most [`MAX_SAMPLES`], as one chunk to `into`.
 pub(super) fn encode_columns(timestamps_ms: &[i64], values: &[f64], into: &mut Vec<u8>) {
