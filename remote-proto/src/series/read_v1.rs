@@ -112,11 +112,11 @@ fn read_rest<'a>(
 /// bytes that are.
 #[inline]
 fn read_label_run<'a>(text: &'a str, room: usize, labels: &mut Vec<(&'a str, &'a str)>) -> usize {
+    let end = labels.len().saturating_add(room);
     let mut rest = text;
-    for _ in 0..room {
-        let Some((label, next)) = fast::label(rest, LABELS_KEY) else {
-            break;
-        };
+    while labels.len() < end
+        && let Some((label, next)) = fast::label(rest, LABELS_KEY)
+    {
         labels.push(label);
         rest = next;
     }
