@@ -163,7 +163,7 @@ impl Stitch {
     pub(crate) fn open<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<(), OutOfOrder<i64>> {
         let supplied = |(_, replica): &(usize, &mut Replica)| replica.window.is_supplied();
         for (source, replica) in self.replicas.iter_mut().enumerate().filter(supplied) {
-            replica.open(source, columns(source).at_ms())?;
+            replica.open(source, columns(source))?;
         }
         Ok(())
     }

@@ -41,6 +41,7 @@ impl Stitch {
         self.replicas.iter_mut().for_each(|replica| replica.fresh_pace = replica.pace);
         let verdict = match offer {
             Offer::Live(_) if inside.is_empty() => Ok(Verdict::Take),
+            Offer::End if inside.is_empty() => Ok(Verdict::Done),
             Offer::Marker(at_ms) if inside.is_empty() => {
                 let lives = anyone(self.others(), |other| self.lives_at(other, at_ms, columns));
                 lives.map(|lives| if lives { Verdict::Drop } else { Verdict::Take })
