@@ -191,7 +191,7 @@ impl<B: PartialEq> Planner<B> {
             if end_ms.is_some_and(|end_ms| next.min_ms.abs_diff(end_ms) <= dense_ms) {
                 return Calm::No;
             }
-            if !tick.is_some_and(|tick| tick.is_whole(next)) {
+            if !tick.is_some_and(|tick| tick.is_no_denser(next)) {
                 return Calm::Decode;
             }
             end_ms = Some(next.max_ms);

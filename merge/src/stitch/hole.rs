@@ -183,7 +183,11 @@ impl Stitch {
         if level < live.level {
             let Some(before) = replica.before(source, index)? else { return Ok(true) };
             let is_here = times_ms[before].abs_diff(times_ms[index]) < pace.gap_ms();
-            return Ok(!is_here || fall(before, index) != Some(true) || fell_from.is_some());
+            if !is_here || fall(before, index) != Some(true) || fell_from.is_some() {
+                return Ok(true);
+            }
+            // A sample further on it is at the output's level again: the output may be past the drop already.
+            return Ok(replica.reaches(source, index + 1)? && column.level(index + 1) >= live.level);
         }
         if fell_from.is_some_and(|upper| level - live.level > upper - level) {
             return Ok(true);
