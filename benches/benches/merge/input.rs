@@ -172,8 +172,7 @@ fn scrapes(kind: Kind, series: usize, replica: usize) -> impl Iterator<Item = (i
         let jitter_ms = own.below(200) as i64;
         let at_ms = START_MS + phase_ms + shift_ms + scrape * INTERVAL_MS + jitter_ms;
         // No two replicas of a jittered series share a millisecond.
-        let at_ms = if kind == Kind::Jittered { at_ms * 2 / 2 | replica as i64 } else { at_ms };
-        let at_ms = if kind == Kind::Jittered && replica == 0 { at_ms & !1 } else { at_ms };
+        let at_ms = if kind == Kind::Jittered { (at_ms & !1) | replica as i64 } else { at_ms };
         assert!(last_ms < at_ms);
         last_ms = at_ms;
         (at_ms, ((at_ms - START_MS) / 7) as f64)
