@@ -247,9 +247,12 @@ fn before(a: &Source, b: &Source) -> Ordering {
     }
 }
 
-/// How many timestamps are the same from the start. Whole blocks are compared first: columns of the same
-/// times are mostly the same to their ends.
+/// How many timestamps are the same from the start. The whole is compared first, then blocks: columns of the
+/// same times are mostly the same to their ends.
 fn equal_prefix(a: &[i64], b: &[i64]) -> usize {
+    if a == b {
+        return a.len();
+    }
     const BLOCK: usize = 16;
     let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK)).take_while(|(a, b)| a == b).count() * BLOCK;
     blocks + a[blocks..].iter().zip(&b[blocks..]).take_while(|(a, b)| a == b).count()

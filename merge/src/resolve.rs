@@ -92,26 +92,24 @@ pub struct Run {
 /// assert_eq!((at_ms, values), (vec![10, 20, 31, 41, 60], vec![1.0, 2.0, 3.1, 4.1, 6.0]));
 /// # Ok::<(), promha_merge::OutOfOrder<i64>>(())
 /// ```
-pub fn resolve(
+pub fn resolve<'c>(
     policy: &mut impl Resolve,
-    sources: &[(&[i64], &[f64])],
+    sources: &[impl Into<Floats<'c>> + Copy],
     at_ms: &mut Vec<i64>,
     values: &mut Vec<f64>,
 ) -> Result<(), OutOfOrder<i64>> {
     policy.reset(sources.len());
-    for (source, (times, values)) in sources.iter().enumerate() {
-        assert_eq!(times.len(), values.len(), "source {source} must have as many values as timestamps");
-        policy.supply(source);
-    }
+    (0..sources.len()).for_each(|source| policy.supply(source));
     loop {
-        match policy.poll(|source| Floats::new(sources[source].0, sources[source].1))? {
+        match policy.poll(|source| sources[source].into())? {
             Resolved::Need { source, .. } => policy.exhaust(source),
             Resolved::Run(Run { source, range, lift, .. }) => {
-                at_ms.extend_from_slice(&sources[source].0[range.clone()]);
+                let column: Floats<'c> = sources[source].into();
+                at_ms.extend_from_slice(&column.at_ms()[range.clone()]);
                 if lift == 0.0 {
-                    values.extend_from_slice(&sources[source].1[range]);
+                    values.extend_from_slice(&column.values()[range]);
                 } else {
-                    values.extend(sources[source].1[range].iter().map(|value| value + lift));
+                    values.extend(column.values()[range].iter().map(|value| value + lift));
                 }
             }
             Resolved::Done => return Ok(()),

@@ -1,7 +1,14 @@
 //! What a policy needs to know of samples: when they are, how high they are, and which of two is better.
 
+mod floats;
+mod steps;
+
 use std::cmp::Ordering;
 use std::ops::Range;
+
+pub use floats::Floats;
+pub(crate) use floats::Known;
+pub use steps::Steps;
 
 /// The bits of a stale marker: the NaN that says "this series has ended, or its scrape failed".
 ///
@@ -56,6 +63,11 @@ pub trait Samples: Copy {
     /// The timestamps of all samples, in milliseconds, ascending.
     fn at_ms(&self) -> &[i64];
 
+    /// What the steps between the timestamps are like. Reads them all, unless it is known already.
+    fn steps(&self) -> Steps {
+        Steps::of(self.at_ms())
+    }
+
     /// A float sample's value, or a histogram's count of observations: what a counter may not go back in.
     /// A stale marker of either kind is the float with [`STALE_BITS`].
     fn level(&self, index: usize) -> f64;
@@ -83,69 +95,6 @@ pub trait Samples: Copy {
     /// The first stale marker in a range.
     fn first_stale(&self, range: Range<usize>) -> Option<usize> {
         range.into_iter().find(|&index| is_stale(self.level(index)))
-    }
-}
-
-/// Float samples in two columns.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Floats<'c> {
-    at_ms: &'c [i64],
-    values: &'c [f64],
-}
-
-impl<'c> Floats<'c> {
-    /// Samples of these timestamps, in milliseconds, and values.
-    ///
-    /// # Panics
-    /// If there are not as many values as timestamps.
-    ///
-    /// ```
-    /// use promha_merge::{Floats, Samples};
-    ///
-    /// assert_eq!(Floats::new(&[10, 20], &[0.5, 0.25]).level(1), 0.25);
-    /// ```
-    pub fn new(at_ms: &'c [i64], values: &'c [f64]) -> Self {
-        assert_eq!(at_ms.len(), values.len(), "there must be as many values as timestamps");
-        Self { at_ms, values }
-    }
-}
-
-impl Samples for Floats<'_> {
-    fn at_ms(&self) -> &[i64] {
-        self.at_ms
-    }
-
-    fn level(&self, index: usize) -> f64 {
-        self.values[index]
-    }
-
-    fn compare(&self, index: usize, other: &Self, other_index: usize) -> Ordering {
-        self.values[index].to_bits().cmp(&other.values[other_index].to_bits())
-    }
-
-    fn agree(&self, index: usize, other: &Self, other_index: usize, most: usize) -> usize {
-        let (at_ms, values) = (&self.at_ms[index..][..most], &self.values[index..][..most]);
-        let (other_ms, others) = (&other.at_ms[other_index..][..most], &other.values[other_index..][..most]);
-        // Most columns agree nowhere or everywhere: blocks are compared as a whole, and only one piece by
-        // piece.
-        const BLOCK: usize = 16;
-        let mut agreed = 0;
-        while agreed < most {
-            let block = agreed..most.min(agreed + BLOCK);
-            let pairs = values[block.clone()].iter().zip(&others[block.clone()]);
-            let differing = pairs.fold(0, |bits, (a, b)| bits | (a.to_bits() ^ b.to_bits()));
-            if differing != 0 || at_ms[block.clone()] != other_ms[block.clone()] {
-                let same = |&i: &usize| at_ms[i] == other_ms[i] && values[i].to_bits() == others[i].to_bits();
-                return agreed + block.take_while(same).count();
-            }
-            agreed = block.end;
-        }
-        most
-    }
-
-    fn first_stale(&self, range: Range<usize>) -> Option<usize> {
-        let start = range.start;
-        self.values[range].iter().position(|&value| is_stale(value)).map(|offset| start + offset)
     }
 }
 

@@ -26,8 +26,8 @@
 //!   One comes out of each hole at most, unless the followed replica itself wrote more.
 //! - **Counters** never step back because of a switch. A filler below the last value that came out, less than
 //!   1.5 intervals after it, may be older than it looks (no clock is exact), so it is passed over, unless its
-//!   own replica shows that drop right here, from the level that the output is at, and the output has not just
-//!   had it. Later than that it is a reset, whatever the clocks. Likewise passed over is a filler at the level
+//!   own replica shows that drop right here, from the level that the output is at and does not reach again with its
+//!   next sample, and the output has not just had it. Later than that it is a reset, whatever the clocks. Likewise passed over is a filler at the level
 //!   from which the output has just dropped, or whose replica is about to drop to the level that the output is
 //!   at.
 //! - **Equal times.** Replicas that give the very same samples are followed together, whatever their order.
@@ -163,7 +163,7 @@ impl Stitch {
     pub(crate) fn open<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<(), OutOfOrder<i64>> {
         let supplied = |(_, replica): &(usize, &mut Replica)| replica.window.is_supplied();
         for (source, replica) in self.replicas.iter_mut().enumerate().filter(supplied) {
-            replica.open(source, columns(source).at_ms())?;
+            replica.open(source, columns(source))?;
         }
         Ok(())
     }

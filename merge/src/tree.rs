@@ -16,9 +16,10 @@ pub(crate) struct LoserTree {
     nodes: Vec<Node>,
 }
 
+/// Eight bytes: the way up from a leaf of a tree of 64 sources meets four cache lines at most.
 #[derive(Debug, Clone, Copy)]
 struct Node {
-    loser: usize,
+    loser: u32,
     /// The loser equals the source that beat it.
     tied: bool,
     visit: Visit,
@@ -52,12 +53,24 @@ impl LoserTree {
     ///
     /// `duel(a, b)` orders two sources by key. On a tie the lower index wins.
     pub(crate) fn play(&mut self, changed: &[usize], mut duel: impl FnMut(usize, usize) -> Ordering) {
-        if changed.len() > 1 {
-            changed.iter().for_each(|&source| self.mark(source));
+        if let [source] = *changed {
+            return self.climb_alone(source, &mut duel);
         }
+        changed.iter().for_each(|&source| self.mark(source));
         for &source in changed {
             self.climb(source, &mut duel);
         }
+    }
+
+    /// The climb of the only source whose key changed: nobody waits for anybody.
+    fn climb_alone(&mut self, source: usize, duel: &mut impl FnMut(usize, usize) -> Ordering) {
+        let mut rising = source;
+        let mut at = (self.sources + source) / 2;
+        while at > 0 {
+            rising = self.nodes[at].fight(rising, duel);
+            at /= 2;
+        }
+        self.winner = rising;
     }
 
     fn mark(&mut self, source: usize) {
@@ -78,17 +91,13 @@ impl LoserTree {
         let mut at = (self.sources + source) / 2;
         while at > 0 {
             let node = &mut self.nodes[at];
-            if node.visit == Visit::Both {
-                node.visit = Visit::One;
-                node.loser = rising;
+            let waits = node.visit == Visit::Both;
+            node.visit = Visit::One;
+            if waits {
+                node.loser = rising as u32;
                 return;
             }
-            node.visit = Visit::One;
-            let outcome = duel(rising, node.loser);
-            node.tied = outcome == Ordering::Equal;
-            if outcome.then(rising.cmp(&node.loser)) == Ordering::Greater {
-                std::mem::swap(&mut rising, &mut node.loser);
-            }
+            rising = node.fight(rising, duel);
             at /= 2;
         }
         self.winner = rising;
@@ -100,7 +109,9 @@ impl LoserTree {
     pub(crate) fn tied_with_winner(&self, group: &mut Vec<usize>, mut beaten: impl FnMut(usize)) {
         group.clear();
         self.collect(self.winner, 0, group, &mut beaten);
-        group.sort_unstable();
+        if group.len() > 1 {
+            group.sort_unstable();
+        }
     }
 
     /// Below the node `ceiling`, every duel on the way up from `source` was won by `source`.
@@ -110,11 +121,24 @@ impl LoserTree {
         while at > ceiling {
             let node = self.nodes[at];
             if node.tied {
-                self.collect(node.loser, at, group, beaten);
+                self.collect(node.loser as usize, at, group, beaten);
             } else {
-                beaten(node.loser);
+                beaten(node.loser as usize);
             }
             at /= 2;
         }
+    }
+}
+
+impl Node {
+    /// Who moves up from here. The other one stays.
+    fn fight(&mut self, rising: usize, duel: &mut impl FnMut(usize, usize) -> Ordering) -> usize {
+        let loser = self.loser as usize;
+        let outcome = duel(rising, loser);
+        self.tied = outcome == Ordering::Equal;
+        let rises = outcome.then(rising.cmp(&loser)) != Ordering::Greater;
+        let (winner, loser) = if rises { (rising, loser) } else { (loser, rising) };
+        self.loser = loser as u32;
+        winner
     }
 }

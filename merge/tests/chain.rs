@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use promha_merge::{Chain, ChainStep, OutOfOrder, chain};
+use promha_merge::{Arena, Chain, ChainStep, Floats, OutOfOrder, chain};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
@@ -127,6 +127,50 @@ proptest! {
         prop_assert_eq!((at_ms[0], merged[0]), (-1, -1.0));
     }
 
+    /// Up to two sources that repeat nothing have a way of their own; so have those that do not overlap.
+    #[test]
+    fn what_lies_in_memory_is_chained_as_the_machine_does(
+        mut sources in vec(vec(0..200i64, 0..150), 0..4),
+        apart in prop_oneof![Just(0), Just(200), Just(-200), Just(100)],
+        is_strict in any::<bool>(),
+        knows in any::<bool>(),
+    ) {
+        for (source, at_ms) in sources.iter_mut().enumerate() {
+            at_ms.iter_mut().for_each(|at_ms| *at_ms += apart * source as i64);
+            at_ms.sort_unstable();
+            if is_strict {
+                at_ms.dedup();
+            }
+        }
+        let value = |source: usize, i: usize| (source * 1000 + i) as f64;
+        let values: Vec<Vec<f64>> = sources
+            .iter()
+            .enumerate()
+            .map(|(source, at_ms)| (0..at_ms.len()).map(|i| value(source, i)).collect())
+            .collect();
+        let mut arena = Arena::default();
+        let mut columns = Vec::new();
+        for (at_ms, values) in sources.iter().zip(&values) {
+            arena.push(&[], at_ms, values);
+            columns.push(Floats::new(at_ms, values));
+        }
+        if knows {
+            columns = (0..arena.len()).map(|index| arena.column(index)).collect();
+        }
+        let (mut at_ms, mut merged, mut runs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut chain = Chain::default();
+        chain.append(&columns, &mut at_ms, &mut merged).unwrap();
+        chain.runs(&columns, &mut runs).unwrap();
+        prop_assert!(runs.iter().all(|run| !run.at_ms().is_empty()));
+        let whole: Vec<_> = sources.iter().map(|at_ms| vec![at_ms.clone()]).collect();
+        let expected = twin(&whole);
+        let expected: (Vec<_>, Vec<_>) = expected.iter().map(|&(at_ms, s, i)| (at_ms, value(s, i))).unzip();
+        let ran: (Vec<_>, Vec<_>) =
+            (runs.iter().flat_map(Floats::at_ms).copied().collect(), runs.iter().flat_map(Floats::values).copied().collect());
+        prop_assert_eq!(&(at_ms, merged), &expected);
+        prop_assert_eq!(&ran, &expected);
+    }
+
     /// One source is spoilt: it alone is named, with the two timestamps, and only what follows in it is
     /// missing.
     #[test]
@@ -207,8 +251,8 @@ fn order_is_kept_from_one_column_to_the_next() {
 #[test]
 fn nothing_is_appended_when_a_source_is_out_of_order() {
     let (mut at_ms, mut values) = (vec![7], vec![7.0]);
-    let error =
-        chain(&[(&[1, 2], &[1.0, 2.0]), (&[5, 4], &[5.0, 4.0])], &mut at_ms, &mut values).unwrap_err();
+    let sources: [(&[i64], &[f64]); 2] = [(&[1, 2], &[1.0, 2.0]), (&[5, 4], &[5.0, 4.0])];
+    let error = chain(&sources, &mut at_ms, &mut values).unwrap_err();
     assert_eq!(error, OutOfOrder { source: 1, previous: 5, next: 4 });
     assert_eq!((at_ms, values), (vec![7], vec![7.0]));
 }
@@ -217,7 +261,8 @@ fn nothing_is_appended_when_a_source_is_out_of_order() {
 fn values_keep_their_bits() {
     let stale = f64::from_bits(0x7ff0_0000_0000_0002);
     let (mut at_ms, mut values) = (Vec::new(), Vec::new());
-    chain(&[(&[1, 3], &[stale, -0.0]), (&[2], &[f64::NAN])], &mut at_ms, &mut values).unwrap();
+    let sources: [(&[i64], &[f64]); 2] = [(&[1, 3], &[stale, -0.0]), (&[2], &[f64::NAN])];
+    chain(&sources, &mut at_ms, &mut values).unwrap();
     let bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
     assert_eq!(bits, [stale.to_bits(), f64::NAN.to_bits(), (-0.0f64).to_bits()]);
 }

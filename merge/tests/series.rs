@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use promha_merge::labels::{self, Labels};
-use promha_merge::{OutOfOrder, merge_series};
+use promha_merge::{Arena, LabelArena, MergeArenas, MergeLabels, OutOfOrder, Step, merge_arenas};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
@@ -65,13 +65,38 @@ proptest! {
             }
         }
 
-        let streams = sources.iter().map(|sets| sets.iter().enumerate().map(|(i, set)| (set.as_slice(), i)));
-        let mut merge = merge_series(streams);
+        let arenas: Vec<Arena> = sources.iter().map(|sets| arena(sets.iter().map(Vec::as_slice))).collect();
+        let mut merge = merge_arenas(&arenas);
         let mut merged = Vec::new();
         while let Some(series) = merge.next_series().unwrap() {
-            merged.push((series.labels, std::mem::take(series.holders)));
+            let numbers = series.columns.iter().map(|column| column.values()[0] as usize);
+            let holders: Vec<_> = series.sources.iter().copied().zip(numbers).collect();
+            merged.push((series.labels.pairs().collect::<Vec<_>>(), holders));
         }
+        let expected: Vec<_> = expected.into_iter().map(|(set, holders)| (set.to_vec(), holders)).collect();
         prop_assert_eq!(merged, expected);
+    }
+
+    /// Arenas of any size, some empty, and what is needed supplied in any order; one source spoilt in some cases.
+    #[test]
+    fn it_does_not_matter_how_label_sets_are_cut(
+        sources in vec(vec(label_set(), 0..12), 0..6),
+        longest in 1..5usize,
+        seed in any::<u64>(),
+        spoilt in any::<bool>(),
+    ) {
+        let mut sources: Vec<Vec<_>> =
+            sources.iter().map(|sets| sets.iter().map(|set| borrowed(set)).collect()).collect();
+        for sets in &mut sources {
+            sets.sort();
+            sets.dedup();
+        }
+        if spoilt && let Some(sets) = sources.first_mut() {
+            sets.reverse();
+        }
+        let whole: Vec<Arena> = sources.iter().map(|sets| arena(sets.iter().map(Vec::as_slice))).collect();
+        let expected = everything(merge_arenas(&whole));
+        prop_assert_eq!(everything_in_pieces(&sources, longest, seed), expected);
     }
 
     #[test]
@@ -107,12 +132,68 @@ fn label_text_is_quoted_as_prometheus_quotes_it() {
     }
 }
 
+type Groups = Vec<Result<(Labels, Vec<usize>), OutOfOrder<Labels>>>;
+
+fn everything(mut merge: MergeArenas<'_>) -> Groups {
+    let mut groups = Vec::new();
+    loop {
+        groups.push(match merge.next_series() {
+            Ok(None) => return groups,
+            Ok(Some(series)) => Ok((series.labels.to_labels(), series.sources.to_vec())),
+            Err(error) => Err(error),
+        });
+    }
+}
+
+fn everything_in_pieces(sources: &[Vec<Vec<(&str, &str)>>], longest: usize, seed: u64) -> Groups {
+    let mut draw = seed;
+    let mut below = |end: usize| {
+        draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (draw >> 33) as usize % end
+    };
+    let mut left: Vec<_> = sources.iter().map(|sets| sets.iter()).collect();
+    let mut arenas = vec![LabelArena::default(); sources.len()];
+    let mut merge = MergeLabels::new(sources.len());
+    let mut groups = Vec::new();
+    loop {
+        let needed: Vec<usize> = merge.needed().collect();
+        if !needed.is_empty() {
+            let source = needed[below(needed.len())];
+            arenas[source].clear();
+            if left[source].len() == 0 {
+                merge.exhaust(source);
+            } else {
+                left[source].by_ref().take(below(longest + 1)).for_each(|set| arenas[source].push(set));
+                merge.supply(source);
+            }
+            continue;
+        }
+        groups.push(match merge.poll(|source| &arenas[source]) {
+            Ok(Step::Need(_)) => continue,
+            Ok(Step::Done) => return groups,
+            Ok(Step::Tied(group)) => {
+                let group = group.to_vec();
+                Ok((arenas[group[0]].set(merge.index(group[0])).to_labels(), group))
+            }
+            Err(error) => Err(error),
+        });
+    }
+}
+
+/// Series with one sample each, their number.
+fn arena<'a>(sets: impl IntoIterator<Item = Pairs<'a>>) -> Arena {
+    let mut arena = Arena::default();
+    sets.into_iter().zip(0..).for_each(|(set, number)| arena.push(set, &[0], &[f64::from(number)]));
+    arena
+}
+
 #[test]
 fn a_source_that_is_not_sorted_is_an_error_naming_both_label_sets() {
     let (ab, foo): (Pairs<'_>, Pairs<'_>) = (&[("a", "1"), ("b", "2")], &[("foo", "say \"hi\"")]);
-    let mut merge = merge_series([vec![(ab, 'a')], vec![(foo, 'b'), (ab, 'c')]]);
-    assert_eq!(merge.next_series().unwrap().unwrap().labels, ab);
-    assert_eq!(merge.next_series().unwrap().unwrap().labels, foo);
+    let arenas = [arena([ab]), arena([foo, ab])];
+    let mut merge = merge_arenas(&arenas);
+    assert!(merge.next_series().unwrap().unwrap().labels.pairs().eq(ab.iter().copied()));
+    assert!(merge.next_series().unwrap().unwrap().labels.pairs().eq(foo.iter().copied()));
     let error: OutOfOrder<Labels> = merge.next_series().unwrap_err();
     assert_eq!(error.source, 1);
     assert_eq!(
@@ -125,8 +206,9 @@ fn a_source_that_is_not_sorted_is_an_error_naming_both_label_sets() {
 #[test]
 fn a_label_set_that_a_source_gives_twice_is_an_error() {
     let up: Pairs<'_> = &[("__name__", "up")];
-    let mut merge = merge_series([vec![(up, 1), (up, 2)]]);
-    assert_eq!(*merge.next_series().unwrap().unwrap().holders, [(0, 1)]);
+    let arenas = [arena([up, up])];
+    let mut merge = merge_arenas(&arenas);
+    assert_eq!(merge.next_series().unwrap().unwrap().columns[0].values(), [0.0]);
     let error = merge.next_series().unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -146,14 +228,18 @@ fn sorting_restores_the_order_that_a_dropped_label_took() {
     assert!(with_replica.is_sorted());
     let mut dropped: Vec<_> =
         with_replica.iter().zip(0..).map(|(set, i)| (&set[..set.len() - 1], i)).collect();
-    assert!(merge_series([dropped.clone()]).next_series().is_ok());
+    let arenas = [arena(dropped.iter().map(|series| series.0))];
+    let mut merge = merge_arenas(&arenas);
+    assert!(merge.next_series().is_ok());
+    assert!(merge.next_series().is_err());
     labels::sort(&mut dropped);
     assert_eq!(dropped.iter().map(|series| series.1).collect::<Vec<_>>(), [1, 0, 2]);
 
-    let mut merge = merge_series([dropped]);
+    let arenas = [arena(dropped.iter().map(|series| series.0))];
+    let mut merge = merge_arenas(&arenas);
     let mut seen = Vec::new();
     while let Some(series) = merge.next_series().unwrap() {
-        seen.push(series.labels.len());
+        seen.push(series.labels.pairs().len());
     }
     assert_eq!(seen, [1, 2, 1]);
 }

@@ -7,7 +7,7 @@ mod common;
 use std::collections::HashSet;
 
 use common::drive::{Pick, picks, picks_in_pieces, samples};
-use common::{ALL, Faults, NONE, Random, Replica, World, twin, worlds};
+use common::{ALL, Faults, NONE, Random, Replica, Scraper, Truth, World, twin, worlds};
 use promha_merge::{Hints, Stitch};
 use proptest::prelude::*;
 
@@ -213,6 +213,39 @@ proptest! {
             let follows = i > 0 && merged[i - 1].source == pick.source && merged[i - 1].index + 1 == pick.index;
             prop_assert!(pick.continues || !follows, "{:?}", pick);
         }
+    }
+}
+
+/// One case in a hundred thousand: a replica with long steps rises across a reset, and another one, whose clock is
+/// behind it, shows that reset from a level which happens to be near.
+#[test]
+fn a_reset_that_a_long_step_hides_does_not_come_out_late() {
+    let truth = Truth { counter: true, growth_ms: 1, resets_ms: vec![50_616, 49_210] };
+    let fine = Scraper {
+        interval_ms: 1_000,
+        phase_ms: 472,
+        skew_ms: 493,
+        jitter_ms: 53,
+        seed: 2_860_643_985_529_189_744,
+        life_ms: (0, 74_000),
+        outages: Vec::new(),
+        restart_ms: None,
+        change_ms: None,
+        ends_stale: false,
+    };
+    let coarse = Scraper {
+        phase_ms: 2,
+        skew_ms: -232,
+        jitter_ms: 65,
+        seed: 16_520_861_412_923_784_017,
+        life_ms: (666, 51_726),
+        change_ms: Some((48_766, 2_000)),
+        ..fine.clone()
+    };
+    let world = World::new(truth, vec![fine, coarse]);
+    let live = live(&world, &stitch(&world));
+    for pair in live.windows(2).filter(|pair| pair[1].value < pair[0].value) {
+        assert!(world.truth.resets_between(pair[0].true_ms, pair[1].true_ms) > 0, "at {}", pair[1].at_ms);
     }
 }
 

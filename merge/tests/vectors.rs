@@ -7,7 +7,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use promha_merge::{Chain, Interval, Penalty, Resolve, Resolved, STALE_BITS, Samples, merge_series};
+use promha_merge::{
+    Chain, Interval, LabelArena, MergeLabels, Penalty, Resolve, Resolved, STALE_BITS, Samples, Step,
+};
 use serde_json::Value;
 
 /// Of one series: timestamps in milliseconds, and what is there.
@@ -158,26 +160,28 @@ fn merge(
     inputs: &[Vec<Series>],
     policy: &mut impl Resolve,
 ) -> Result<Vec<Series>, Box<dyn std::error::Error>> {
-    let borrowed: Vec<Vec<Vec<(&str, &str)>>> = inputs
-        .iter()
-        .map(|input| {
-            input
-                .iter()
-                .map(|(labels, _)| labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect())
-                .collect()
-        })
-        .collect();
-    let streams = borrowed.iter().zip(inputs).map(|(labels, input)| {
-        labels.iter().zip(input).map(|(labels, (_, column))| (labels.as_slice(), column))
-    });
-    let mut merge = merge_series(streams);
-    let mut merged = Vec::new();
-    while let Some(series) = merge.next_series()? {
-        let holders: Vec<&Column> = series.holders.iter().map(|holder| holder.1).collect();
-        let labels = series.labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        merged.push((labels, merge_samples(&holders, policy)?));
+    let mut arenas = vec![LabelArena::default(); inputs.len()];
+    let mut tree = MergeLabels::new(inputs.len());
+    for (source, input) in inputs.iter().enumerate() {
+        for (labels, _) in input {
+            let labels: Vec<_> = labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            arenas[source].push(&labels);
+        }
+        tree.supply(source);
     }
-    Ok(merged)
+    let mut merged = Vec::new();
+    loop {
+        match tree.poll(|source| &arenas[source])? {
+            Step::Need(source) => tree.exhaust(source),
+            Step::Tied(group) => {
+                let group = group.to_vec();
+                let series: Vec<&Series> = group.iter().map(|&s| &inputs[s][tree.index(s)]).collect();
+                let holders: Vec<&Column> = series.iter().map(|(_, column)| column).collect();
+                merged.push((series[0].0.clone(), merge_samples(&holders, policy)?));
+            }
+            Step::Done => return Ok(merged),
+        }
+    }
 }
 
 fn merge_samples(

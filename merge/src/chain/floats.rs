@@ -1,18 +1,14 @@
-//! The chain of float columns that lie in memory, copied.
+//! The chain of float columns that lie in memory: as runs, or copied.
 
 use crate::order::OutOfOrder;
-use crate::resolve::resolve;
+use crate::resolve::{Resolve, Resolved, Run, resolve};
+use crate::samples::{Floats, Samples};
+use crate::window::gallop;
 
-use super::Chain;
+use super::{Chain, equal_prefix};
 
-/// Appends the union of the samples of several sources to `at_ms` and `values`: a [`Chain`] for what lies in
-/// memory.
-///
-/// A source is its timestamps in milliseconds and as many values. Values are moved by their bits, stale
-/// markers included.
-///
-/// One source is copied, two are merged in one pass without a branch on which is earlier; only more than two
-/// take a [`Chain`] (and the memory for it).
+/// Appends the union of the samples of several sources to `at_ms` and `values`: [`Chain::append`] for whoever has
+/// no machine to use again.
 ///
 /// # Errors
 /// [`OutOfOrder`] if the timestamps of a source decrease. Nothing has been appended then.
@@ -22,14 +18,207 @@ use super::Chain;
 ///
 /// ```
 /// let (mut at_ms, mut values) = (Vec::new(), Vec::new());
-/// promha_merge::chain(&[(&[10, 20], &[1.0, 2.0]), (&[20, 30], &[7.0, 3.0])], &mut at_ms, &mut values)?;
+/// let sources: [(&[i64], &[f64]); 2] = [(&[10, 20], &[1.0, 2.0]), (&[20, 30], &[7.0, 3.0])];
+/// promha_merge::chain(&sources, &mut at_ms, &mut values)?;
 /// assert_eq!((at_ms, values), (vec![10, 20, 30], vec![1.0, 2.0, 3.0]));
 /// # Ok::<(), promha_merge::OutOfOrder<i64>>(())
 /// ```
-pub fn chain(
-    sources: &[(&[i64], &[f64])],
+pub fn chain<'c>(
+    sources: &[impl Into<Floats<'c>> + Copy],
     at_ms: &mut Vec<i64>,
     values: &mut Vec<f64>,
 ) -> Result<(), OutOfOrder<i64>> {
-    resolve(&mut Chain::default(), sources, at_ms, values)
+    Chain::default().append(sources, at_ms, values)
+}
+
+/// What lies in memory as a whole.
+impl Chain {
+    /// Appends the union of the samples of several sources to `at_ms` and `values`. Begins afresh.
+    ///
+    /// A source is its timestamps in milliseconds and as many values, or [`Floats`]. Values are moved by their bits,
+    /// stale markers included.
+    ///
+    /// One source is copied; of two, what they have in common is, and what only one of them has in its time, and where
+    /// they interleave they are merged without a branch on which is earlier. Only for more than two, or if timestamps are
+    /// repeated within a source, it takes the tree.
+    ///
+    /// # Errors
+    /// [`OutOfOrder`] if the timestamps of a source decrease. Nothing has been appended then.
+    ///
+    /// # Panics
+    /// If a source has not as many values as timestamps.
+    pub fn append<'c>(
+        &mut self,
+        sources: &[impl Into<Floats<'c>> + Copy],
+        at_ms: &mut Vec<i64>,
+        values: &mut Vec<f64>,
+    ) -> Result<(), OutOfOrder<i64>> {
+        match *sources {
+            [one] => {
+                let one = one.into();
+                if one.steps().are_ascending() {
+                    extend(at_ms, values, one);
+                    return Ok(());
+                }
+            }
+            [a, b] => {
+                let (a, b) = (a.into(), b.into());
+                if a.steps().are_strict() && b.steps().are_strict() {
+                    append_two(a, b, at_ms, values);
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        resolve(self, sources, at_ms, values)
+    }
+
+    /// Appends the union of the samples of several sources to `runs` as slices of these: samples that follow each other
+    /// in the output and in a source are one run, and nothing is copied. Begins afresh.
+    ///
+    /// Sources are as in [`append`](Self::append). Where two sources follow each other in time, no sample is looked at
+    /// but the first and last ones.
+    ///
+    /// # Errors
+    /// [`OutOfOrder`] if the timestamps of a source decrease. Nothing has been appended then.
+    ///
+    /// # Panics
+    /// If a source has not as many values as timestamps.
+    ///
+    /// ```
+    /// use promha_merge::{Chain, Floats};
+    ///
+    /// let mut runs = Vec::new();
+    /// let sources: [(&[i64], &[f64]); 2] = [(&[10, 20, 60], &[1.0, 2.0, 6.0]), (&[30, 40], &[3.0, 4.0])];
+    /// Chain::default().runs(&sources, &mut runs)?;
+    /// let times: Vec<&[i64]> = runs.iter().map(Floats::at_ms).collect();
+    /// assert_eq!(times, [&[10, 20][..], &[30, 40], &[60]]);
+    /// # Ok::<(), promha_merge::OutOfOrder<i64>>(())
+    /// ```
+    pub fn runs<'c>(
+        &mut self,
+        sources: &[impl Into<Floats<'c>> + Copy],
+        runs: &mut Vec<Floats<'c>>,
+    ) -> Result<(), OutOfOrder<i64>> {
+        match *sources {
+            [one] => {
+                let one = one.into();
+                if one.steps().are_ascending() {
+                    runs.extend(Some(one).filter(|one| !one.at_ms().is_empty()));
+                    return Ok(());
+                }
+            }
+            [a, b] => {
+                let (a, b) = (a.into(), b.into());
+                if a.steps().are_strict() && b.steps().are_strict() {
+                    runs_of_two(a, b, runs);
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        Resolve::reset(self, sources.len());
+        (0..sources.len()).for_each(|source| Resolve::supply(self, source));
+        loop {
+            match Resolve::poll(self, |source| sources[source].into())? {
+                Resolved::Need { source, .. } => Resolve::exhaust(self, source),
+                Resolved::Run(Run { source, range, .. }) => {
+                    let column: Floats<'c> = sources[source].into();
+                    runs.push(column.slice(range));
+                }
+                Resolved::Done => return Ok(()),
+            }
+        }
+    }
+}
+
+fn extend(at_ms: &mut Vec<i64>, values: &mut Vec<f64>, column: Floats<'_>) {
+    at_ms.extend_from_slice(column.at_ms());
+    values.extend_from_slice(column.values());
+}
+
+/// Two sources whose timestamps strictly increase. Where they are the same, the first one counts.
+fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut Vec<f64>) {
+    if let Some(in_turn) = in_turn(a, b) {
+        return in_turn.into_iter().for_each(|column| extend(at_ms, values, column));
+    }
+    let (same, a, b) = split_same(a, b);
+    extend(at_ms, values, same);
+    let (lead, a, b) = split_lead(a, b);
+    extend(at_ms, values, lead);
+    interleave(a, b, at_ms, values);
+}
+
+/// The same as runs.
+fn runs_of_two<'c>(mut a: Floats<'c>, mut b: Floats<'c>, runs: &mut Vec<Floats<'c>>) {
+    if let Some(in_turn) = in_turn(a, b) {
+        return runs.extend(in_turn.into_iter().filter(|column| !column.at_ms().is_empty()));
+    }
+    while !(a.at_ms().is_empty() && b.at_ms().is_empty()) {
+        let (same, a_rest, b_rest) = split_same(a, b);
+        let (lead, a_rest, b_rest) = split_lead(a_rest, b_rest);
+        runs.extend([same, lead].into_iter().filter(|run| !run.at_ms().is_empty()));
+        (a, b) = (a_rest, b_rest);
+    }
+}
+
+/// The earlier one and the later one, if they do not overlap.
+fn in_turn<'c>(a: Floats<'c>, b: Floats<'c>) -> Option<[Floats<'c>; 2]> {
+    let (Some((a_first_ms, a_last_ms)), Some((b_first_ms, b_last_ms))) = (a.span_ms(), b.span_ms()) else {
+        return Some([a, b]);
+    };
+    match (a_last_ms < b_first_ms, b_last_ms < a_first_ms) {
+        (true, _) => Some([a, b]),
+        (_, true) => Some([b, a]),
+        _ => None,
+    }
+}
+
+/// What of the first one has the same timestamps in the other, from the start on, and the rest of both.
+fn split_same<'c>(a: Floats<'c>, b: Floats<'c>) -> (Floats<'c>, Floats<'c>, Floats<'c>) {
+    let same = equal_prefix(a.at_ms(), b.at_ms());
+    (a.slice(..same), a.slice(same..), b.slice(same..))
+}
+
+/// What the one that begins first has before the other begins, and the rest of both.
+fn split_lead<'c>(a: Floats<'c>, b: Floats<'c>) -> (Floats<'c>, Floats<'c>, Floats<'c>) {
+    let first_ms = |column: Floats<'_>| column.at_ms().first().copied();
+    match (first_ms(a), first_ms(b)) {
+        (Some(a_ms), Some(b_ms)) if a_ms < b_ms => {
+            let end = gallop(a.at_ms(), 1, |time_ms| time_ms < b_ms);
+            (a.slice(..end), a.slice(end..), b)
+        }
+        (Some(a_ms), Some(_)) => {
+            let end = gallop(b.at_ms(), 0, |time_ms| time_ms < a_ms);
+            (b.slice(..end), a, b.slice(end..))
+        }
+        (Some(_), None) => (a, Floats::default(), b),
+        (None, _) => (b, a, Floats::default()),
+    }
+}
+
+/// One sample at a time. Which of the two is next shows no pattern that a processor could learn, so it is computed
+/// and not branched on.
+fn interleave(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut Vec<f64>) {
+    const BLOCK: usize = 64;
+    let (mut block_ms, mut block_bits) = ([0; BLOCK], [0.0; BLOCK]);
+    let (mut i, mut j) = (0, 0);
+    let (a_ms, a_values, b_ms, b_values) = (a.at_ms(), a.values(), b.at_ms(), b.values());
+    let (a_values, b_values) = (&a_values[..a_ms.len()], &b_values[..b_ms.len()]);
+    while i < a_ms.len() && j < b_ms.len() {
+        let mut filled = 0;
+        while filled < BLOCK && i < a_ms.len() && j < b_ms.len() {
+            let (one_ms, other_ms) = (a_ms[i], b_ms[j]);
+            let is_one = one_ms <= other_ms;
+            block_ms[filled] = if is_one { one_ms } else { other_ms };
+            block_bits[filled] = if is_one { a_values[i] } else { b_values[j] };
+            i += usize::from(is_one);
+            j += usize::from(other_ms <= one_ms);
+            filled += 1;
+        }
+        at_ms.extend_from_slice(&block_ms[..filled]);
+        values.extend_from_slice(&block_bits[..filled]);
+    }
+    extend(at_ms, values, a.slice(i..));
+    extend(at_ms, values, b.slice(j..));
 }

@@ -253,13 +253,27 @@ impl Tick {
 
     /// Whether a chunk lacks no sample, and no step in it is much longer than the others.
     pub(super) fn is_whole<B>(&self, chunk: &Chunk<B>) -> bool {
+        self.is_whole_over(chunk, 0.0)
+    }
+
+    /// The same of a chunk that would be shorter by that much, were nothing missing.
+    fn is_whole_over<B>(&self, chunk: &Chunk<B>, longer_ms: f64) -> bool {
         // So many samples are not in such a span by chance.
         const ENOUGH: usize = 16;
         let steps = chunk.samples - 1;
         let span_ms = chunk.max_ms.abs_diff(chunk.min_ms) as f64;
         steps <= self.over
             && (chunk.samples >= ENOUGH || !self.is_guess)
-            && (span_ms - steps as f64 * self.ms).abs() < self.ms / 4.0
+            && (span_ms - longer_ms - steps as f64 * self.ms).abs() < self.ms / 4.0
+    }
+
+    /// Whether the steps in a chunk are no shorter than they should be: it is whole, or lacks a few samples, whose
+    /// intervals are all that it is longer by.
+    pub(super) fn is_no_denser<B>(&self, chunk: &Chunk<B>) -> bool {
+        let steps = chunk.samples - 1;
+        let lacking = (chunk.max_ms.abs_diff(chunk.min_ms) as f64 / self.ms).round() - steps as f64;
+        let is_enough = 0.0 <= lacking && lacking <= steps as f64 / 8.0;
+        is_enough && self.is_whole_over(chunk, self.ms * lacking)
     }
 
     /// Whether what is measured now is no news.

@@ -44,6 +44,9 @@ impl<B: PartialEq> Planner<B> {
         }
         let mut followed = std::mem::take(&mut self.followed);
         self.next_followed(&mut followed, columns);
+        if self.is_over(&followed) {
+            self.drop_rest();
+        }
         let decision = self.decide(&followed, columns);
         if let Unread::Pass = decision {
             self.pass(&followed);
@@ -57,6 +60,40 @@ impl<B: PartialEq> Planner<B> {
         let Some(last_ms) = self.stitch.last_ms else { return };
         for (source, state) in self.sources.iter_mut().enumerate() {
             while state.asked.is_none() && state.queue().next().is_some_and(|chunk| chunk.max_ms <= last_ms) {
+                state.leave_unread();
+                self.stitch.hide(source);
+                self.counts.dropped += 1;
+            }
+        }
+    }
+
+    /// Whether the followed replicas have ended, and the others go on for so little that nothing is missing.
+    fn is_over(&self, followed: &[usize]) -> bool {
+        let has_more = |source: usize| self.has_unread(source) || self.sources[source].has_queued();
+        let (Some(last_ms), true) = (self.stitch.last_ms, self.stitch.last_is_live()) else { return false };
+        if followed.is_empty() || followed.iter().any(|&source| has_more(source)) {
+            return false;
+        }
+        let Some(pace) = followed.iter().filter_map(|&source| self.stitch.replicas[source].pace).min() else {
+            return false;
+        };
+        self.sources.iter().enumerate().filter(|&(source, _)| has_more(source)).all(|(source, state)| {
+            let tick = state.tick.filter(|&tick| is_near(tick, pace));
+            // No sample of it shortens what is thought to be the interval, or lengthens it.
+            let is_regular = self.stitch.replicas[source].pace == Some(pace)
+                && state.queue().all(|next| tick.is_some_and(|tick| tick.is_whole(next)));
+            let end_ms = state.queue().last().map(|chunk| chunk.max_ms);
+            !self.has_unread(source)
+                && state.exhausted
+                && is_regular
+                && end_ms.is_some_and(|end_ms| end_ms < last_ms.saturating_add_unsigned(pace.missed_ms()))
+        })
+    }
+
+    /// Nobody looks at what is left.
+    fn drop_rest(&mut self) {
+        for (source, state) in self.sources.iter_mut().enumerate() {
+            while state.has_queued() && state.asked.is_none() {
                 state.leave_unread();
                 self.stitch.hide(source);
                 self.counts.dropped += 1;
@@ -170,7 +207,7 @@ impl<B: PartialEq> Planner<B> {
             if end_ms.is_some_and(|end_ms| next.min_ms.abs_diff(end_ms) <= dense_ms) {
                 return Calm::No;
             }
-            if !tick.is_some_and(|tick| tick.is_whole(next)) {
+            if !tick.is_some_and(|tick| tick.is_no_denser(next)) {
                 return Calm::Decode;
             }
             end_ms = Some(next.max_ms);

@@ -41,6 +41,7 @@ impl Stitch {
         self.replicas.iter_mut().for_each(|replica| replica.fresh_pace = replica.pace);
         let verdict = match offer {
             Offer::Live(_) if inside.is_empty() => Ok(Verdict::Take),
+            Offer::End if inside.is_empty() => Ok(Verdict::Done),
             Offer::Marker(at_ms) if inside.is_empty() => {
                 let lives = anyone(self.others(), |other| self.lives_at(other, at_ms, columns));
                 lives.map(|lives| if lives { Verdict::Drop } else { Verdict::Take })
@@ -182,7 +183,11 @@ impl Stitch {
         if level < live.level {
             let Some(before) = replica.before(source, index)? else { return Ok(true) };
             let is_here = times_ms[before].abs_diff(times_ms[index]) < pace.gap_ms();
-            return Ok(!is_here || fall(before, index) != Some(true) || fell_from.is_some());
+            if !is_here || fall(before, index) != Some(true) || fell_from.is_some() {
+                return Ok(true);
+            }
+            // A sample further on it is at the output's level again: the output may be past the drop already.
+            return Ok(replica.reaches(source, index + 1)? && column.level(index + 1) >= live.level);
         }
         if fell_from.is_some_and(|upper| level - live.level > upper - level) {
             return Ok(true);

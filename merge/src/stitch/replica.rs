@@ -56,11 +56,11 @@ impl Replica {
     }
 
     /// Looks at a new column.
-    pub(crate) fn open(&mut self, source: usize, times_ms: &[i64]) -> Result<(), OutOfOrder<i64>> {
-        let steps = Steps::of(times_ms);
-        let gone = self.window.open(source, times_ms, steps.ascending)?;
+    pub(crate) fn open<S: Samples>(&mut self, source: usize, column: S) -> Result<(), OutOfOrder<i64>> {
+        let (times_ms, steps) = (column.at_ms(), column.steps());
+        let gone = self.window.open(source, times_ms, steps.are_ascending())?;
         self.taken = self.taken.map(|taken| taken.saturating_sub(gone));
-        (self.shortest_ms, self.longest_ms) = (steps.shortest_ms, steps.longest_ms);
+        (self.shortest_ms, self.longest_ms) = (steps.shortest_ms(), steps.longest_ms());
         if let Some(last_ms) = self.continues_at {
             self.skip_to(last_ms, times_ms);
             self.taken = Some(self.window.at);
@@ -156,28 +156,6 @@ impl Replica {
             None if self.hidden => Err(Wait::Tail(source)),
             previous => Ok(previous),
         }
-    }
-}
-
-/// What the steps between neighbouring timestamps are like.
-struct Steps {
-    ascending: bool,
-    shortest_ms: u64,
-    longest_ms: u64,
-}
-
-impl Steps {
-    fn of(times_ms: &[i64]) -> Self {
-        let start = Self { ascending: true, shortest_ms: u64::MAX, longest_ms: 0 };
-        let later = times_ms.get(1..).unwrap_or_default();
-        times_ms.iter().zip(later).fold(start, |steps, (&a_ms, &b_ms)| {
-            let step_ms = b_ms.wrapping_sub(a_ms) as u64;
-            Self {
-                ascending: steps.ascending & (a_ms <= b_ms),
-                shortest_ms: steps.shortest_ms.min(step_ms),
-                longest_ms: steps.longest_ms.max(step_ms),
-            }
-        })
     }
 }
 

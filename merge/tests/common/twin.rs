@@ -173,7 +173,8 @@ impl Twin<'_> {
         };
         if replica.values[i] < level {
             let is_here = i > 0 && replica.at_ms[i] - replica.at_ms[i - 1] < gap(pace);
-            return !(is_here && fell_from.is_none() && falls(i - 1, i) == Some(true));
+            let is_past = replica.values.get(i + 1).is_some_and(|&next| next >= level);
+            return !(is_here && fell_from.is_none() && falls(i - 1, i) == Some(true)) || is_past;
         }
         if fell_from.is_some_and(|upper| replica.values[i] - level > upper - replica.values[i]) {
             return true;

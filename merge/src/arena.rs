@@ -1,0 +1,95 @@
+//! The series of one source in one piece of memory.
+
+use crate::label_arena::LabelArena;
+use crate::samples::{Floats, Known};
+
+/// Sorted series of one source: labels, timestamps and values, each in the same memory one after the other, which
+/// is reused after [`clear`](Self::clear).
+///
+/// What a merge asks of a series again and again is found out once, while it is copied in and near the processor:
+/// how its labels differ from those before, how its timestamps step, whether a stale marker is among its values.
+/// So a merge does not read what it need not: where two series do not overlap in time, it looks at no sample.
+///
+/// ```
+/// use promha_merge::{Arena, Samples};
+///
+/// let mut arena = Arena::default();
+/// arena.push(&[("__name__", "load")], &[1_000, 2_000], &[0.1, 0.2]);
+/// arena.push(&[("__name__", "up")], &[1_000], &[1.0]);
+/// assert_eq!(arena.column(0).at_ms(), [1_000, 2_000]);
+/// assert_eq!(arena.column(1).values(), [1.0]);
+/// assert!(arena.labels().set(1).pairs().eq([("__name__", "up")]));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Arena {
+    labels: LabelArena,
+    at_ms: Vec<i64>,
+    values: Vec<f64>,
+    rows: Vec<Row>,
+}
+
+/// What is known of a series: less than a cache line.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    /// Where its samples end in the columns.
+    end: usize,
+    known: Known,
+}
+
+impl Arena {
+    /// Adds a series behind those that are there: its labels, sorted by name, and its samples, timestamps in
+    /// milliseconds and as many values.
+    ///
+    /// `O(length)`; everything is copied. Labels that are not greater than those before them, and timestamps that
+    /// decrease, are taken all the same: the merge reports them when it gets there.
+    ///
+    /// # Panics
+    /// If there are not as many values as timestamps.
+    pub fn push(&mut self, labels: &[(&str, &str)], at_ms: &[i64], values: &[f64]) {
+        let known = Known::of(Floats::new(at_ms, values));
+        self.labels.push(labels);
+        self.at_ms.extend_from_slice(at_ms);
+        self.values.extend_from_slice(values);
+        self.rows.push(Row { end: self.at_ms.len(), known });
+    }
+
+    /// Drops all series, and keeps the memory.
+    pub fn clear(&mut self) {
+        let Self { labels, at_ms, values, rows } = self;
+        labels.clear();
+        at_ms.clear();
+        values.clear();
+        rows.clear();
+    }
+
+    /// How many series there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The labels of all series.
+    pub fn labels(&self) -> &LabelArena {
+        &self.labels
+    }
+
+    /// Has what is known of a series fetched from memory, if there is one, so that it is near when its turn comes:
+    /// sources take turns in an order that no processor foresees. Nobody waits for it.
+    pub(crate) fn fetch(&self, index: usize) {
+        std::hint::black_box(self.rows.get(index).map(|row| row.end));
+    }
+
+    /// The samples of a series.
+    ///
+    /// # Panics
+    /// If there is no such series.
+    pub fn column(&self, index: usize) -> Floats<'_> {
+        let start = index.checked_sub(1).map_or(0, |before| self.rows[before].end);
+        let Row { end, known } = &self.rows[index];
+        Floats::known(&self.at_ms[start..*end], &self.values[start..*end], known)
+    }
+}

@@ -1,0 +1,328 @@
+//! The merge of sorted label sets that lie in arenas: the loser tree, with codes for keys.
+
+use std::cmp::Ordering;
+
+use crate::key::{self, Code};
+use crate::label_arena::LabelArena;
+use crate::labels::Labels;
+use crate::machine::Step;
+use crate::order::OutOfOrder;
+use crate::tree::LoserTree;
+
+/// Merges the label sets of several sources, as an index machine over [`LabelArena`]s of the caller.
+///
+/// The machine never holds an arena: each [`poll`](Self::poll) is shown the current ones and answers with a
+/// [`Step`]. A source gives its label sets in any number of arenas, one after the other
+/// ([`supply`](Self::supply)), each used up before the next, and ends with [`exhaust`](Self::exhaust); so the
+/// same memory can be filled again and again. What belongs to a label set is the caller's affair: keep it beside
+/// the arena, under the same [index](Self::index).
+///
+/// # Cost
+/// With `k` sources a label set costs at most `ceil(log2 k)` comparisons. Nearly all of them are of two numbers
+/// (offset-value codes) and touch no label; where these are the same, what has not been compared yet of the two
+/// label sets is, so that equal ones are equal byte by byte. The order of a source was found out when its arena was
+/// filled. Nothing is allocated once the machine has seen the longest label sets that end an arena.
+///
+/// ```
+/// use promha_merge::{LabelArena, MergeLabels, Step};
+///
+/// let mut arenas = [LabelArena::default(), LabelArena::default()];
+/// arenas[0].push(&[("job", "a")]);
+/// arenas[0].push(&[("job", "c")]);
+/// arenas[1].push(&[("job", "a")]);
+/// let mut more = Some([("job", "b")]);
+///
+/// let mut merge = MergeLabels::new(arenas.len());
+/// (0..arenas.len()).for_each(|source| merge.supply(source));
+/// let mut seen = Vec::new();
+/// loop {
+///     match merge.poll(|source| &arenas[source])? {
+///         Step::Tied(group) => {
+///             let group = group.to_vec();
+///             let (_, value) = arenas[group[0]].set(merge.index(group[0])).pairs().next().unwrap();
+///             seen.push((value.to_owned(), group));
+///         }
+///         Step::Need(1) if more.is_some() => {
+///             arenas[1].clear();
+///             more.take().iter().for_each(|labels| arenas[1].push(labels));
+///             merge.supply(1);
+///         }
+///         Step::Need(source) => merge.exhaust(source),
+///         Step::Done => break,
+///     }
+/// }
+/// assert_eq!(seen, [("a".to_owned(), vec![0, 1]), ("b".to_owned(), vec![1]), ("c".to_owned(), vec![0])]);
+/// # Ok::<(), promha_merge::OutOfOrder<promha_merge::labels::Labels>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct MergeLabels {
+    sources: Vec<Source>,
+    /// Of each source, how its current key differs from the last one that came out, or from the one that beat it.
+    codes: Vec<Code>,
+    tree: LoserTree,
+    /// What the tree has not seen yet: all sources, then always the last group.
+    changed: Vec<usize>,
+    #[cfg(test)]
+    duels: Duels,
+}
+
+/// How many comparisons there were.
+#[cfg(test)]
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+struct Duels {
+    all: u64,
+    /// Those that a look at keys had to decide.
+    by_key: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Source {
+    feed: Feed,
+    /// Where its current key stands in its arena.
+    index: usize,
+    /// The last key of the arena before this one, if there was one.
+    last_key: Vec<u64>,
+    /// No key came yet.
+    is_new: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Feed {
+    #[default]
+    Awaited,
+    Supplied,
+    /// The current key takes part.
+    Ready,
+    /// It came out, the next one does not take part yet.
+    Taken,
+    Exhausted,
+}
+
+impl MergeLabels {
+    /// A merge of that many sources, named `0..sources`, which are all awaited.
+    pub fn new(sources: usize) -> Self {
+        let mut merge = Self::default();
+        merge.reset(sources);
+        merge
+    }
+
+    /// Starts afresh with that many sources, and keeps the memory.
+    pub fn reset(&mut self, sources: usize) {
+        self.sources.resize_with(sources, Source::default);
+        for source in &mut self.sources {
+            (source.feed, source.index, source.is_new) = (Feed::Awaited, 0, true);
+        }
+        self.codes.clear();
+        self.codes.resize(sources, Code::NONE);
+        self.tree.reset(sources);
+        self.changed.clear();
+        self.changed.extend(0..sources);
+    }
+
+    /// Says that an awaited source has a new arena, to be read from its start. (An empty one is asked for again.)
+    ///
+    /// All sources are awaited at the start, later those that [`needed`](Self::needed) lists. Of a source that is
+    /// not awaited, or does not exist, the call changes nothing.
+    pub fn supply(&mut self, source: usize) {
+        if let Some(source) = self.sources.get_mut(source).filter(|source| source.feed == Feed::Awaited) {
+            source.feed = Feed::Supplied;
+        }
+    }
+
+    /// Says that an awaited source has no more arenas. Of a source that is not awaited, or does not exist, the
+    /// call changes nothing.
+    pub fn exhaust(&mut self, source: usize) {
+        if let Some(state) = self.sources.get_mut(source).filter(|source| source.feed == Feed::Awaited) {
+            state.feed = Feed::Exhausted;
+            self.codes[source] = Code::NONE;
+        }
+    }
+
+    /// All sources whose next arena is wanted, ascending: the one that [`Step::Need`] named, and those that it
+    /// would name next.
+    pub fn needed(&self) -> impl Iterator<Item = usize> {
+        self.changed.iter().copied().filter(|&source| self.sources[source].feed == Feed::Awaited)
+    }
+
+    /// Where the label set of a source that was in the last group stands in its arena.
+    ///
+    /// # Panics
+    /// If there is no such source.
+    pub fn index(&self, source: usize) -> usize {
+        self.sources[source].index
+    }
+
+    /// The last group: what [`Step::Tied`] has shown.
+    pub(crate) fn group(&self) -> &[usize] {
+        &self.changed
+    }
+
+    /// What to do next. `arenas(source)` is the current arena of a source that was supplied; it must stay the same
+    /// until the source is asked for again.
+    ///
+    /// # Errors
+    /// [`OutOfOrder`] if the next label set of a source is not greater than the one before it. The source is
+    /// exhausted by that; the others can go on.
+    pub fn poll<'a>(
+        &mut self,
+        arenas: impl Fn(usize) -> &'a LabelArena,
+    ) -> Result<Step<'_>, OutOfOrder<Labels>> {
+        let mut owing = None;
+        for &source in &self.changed {
+            let state = &mut self.sources[source];
+            match state.next_code(&arenas, source) {
+                Some(Code::DISORDER) => {
+                    state.feed = Feed::Exhausted;
+                    self.codes[source] = Code::NONE;
+                    return Err(state.disorder(source, arenas(source)));
+                }
+                Some(code) => self.codes[source] = code,
+                None if state.feed == Feed::Awaited => owing = owing.or(Some(source)),
+                None => {}
+            }
+        }
+        if let Some(source) = owing {
+            return Ok(Step::Need(source));
+        }
+        self.play(&arenas);
+        if self.codes.get(self.tree.winner()).is_none_or(|&code| code == Code::NONE) {
+            self.changed.clear();
+            return Ok(Step::Done);
+        }
+        self.tree.tied_with_winner(&mut self.changed, |_| ());
+        for &source in &self.changed {
+            self.sources[source].feed = Feed::Taken;
+        }
+        Ok(Step::Tied(&self.changed))
+    }
+
+    fn play<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) {
+        let Self { sources, codes, tree, changed, .. } = self;
+        #[cfg(test)]
+        let duels = &mut self.duels;
+        let key = |source: usize| arenas(source).key(sources[source].index);
+        tree.play(changed, |a, b| {
+            let (code, other) = (codes[a], codes[b]);
+            #[cfg(test)]
+            (duels.all += 1);
+            if code != other {
+                return code.cmp(&other);
+            }
+            if code == Code::NONE {
+                // Neither has a key. Their order does not matter, and no tie may be noted between them.
+                return Ordering::Less;
+            }
+            #[cfg(test)]
+            (duels.by_key += 1);
+            let (order, code) = key::order_same(code, key(a), key(b));
+            codes[if order == Ordering::Less { b } else { a }] = code;
+            order
+        });
+    }
+}
+
+impl Source {
+    /// Goes on to the next key, if the last one came out: how it differs from that. `None` if nothing changes, or
+    /// there is none.
+    #[inline]
+    fn next_code<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena, source: usize) -> Option<Code> {
+        match self.feed {
+            Feed::Taken => {
+                if let Some(code) = arenas(source).code(self.index + 1) {
+                    self.index += 1;
+                    self.feed = Feed::Ready;
+                    arenas(source).fetch_key(self.index + 1);
+                    return Some(code);
+                }
+                self.last_key.clear();
+                self.last_key.extend_from_slice(arenas(source).key(self.index));
+                self.feed = Feed::Awaited;
+                None
+            }
+            Feed::Supplied => {
+                let arena = arenas(source);
+                let Some(first) = arena.code(0) else {
+                    self.feed = Feed::Awaited;
+                    return None;
+                };
+                self.index = 0;
+                self.feed = Feed::Ready;
+                let is_new = std::mem::take(&mut self.is_new);
+                Some(if is_new { first } else { key::code_after(&self.last_key, arena.key(0)) })
+            }
+            Feed::Awaited | Feed::Ready | Feed::Exhausted => None,
+        }
+    }
+
+    fn disorder(&self, source: usize, arena: &LabelArena) -> OutOfOrder<Labels> {
+        let previous = match self.index {
+            0 => key::labels(&self.last_key),
+            index => arena.set(index - 1).to_labels(),
+        };
+        OutOfOrder { source, previous, next: arena.set(self.index).to_labels() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arenas(sources: usize, series: usize, holds: impl Fn(usize, usize) -> bool) -> Vec<LabelArena> {
+        let filled = (0..sources).map(|source| {
+            let mut arena = LabelArena::default();
+            for number in (0..series).filter(|&number| holds(source, number)) {
+                // What differs stands in one word: the fifth six bytes.
+                let instance = format!("abc{number:06}");
+                arena.push(&[("__name__", "up"), ("instance", &instance), ("job", "node")]);
+            }
+            arena
+        });
+        filled.collect()
+    }
+
+    /// The size of each group, and what it cost to find it.
+    fn run(arenas: &[LabelArena]) -> Vec<(usize, Duels)> {
+        let mut merge = MergeLabels::new(arenas.len());
+        (0..arenas.len()).for_each(|source| merge.supply(source));
+        let mut groups = Vec::new();
+        loop {
+            match merge.poll(|source| &arenas[source]).unwrap() {
+                Step::Need(source) => merge.exhaust(source),
+                Step::Tied(group) => {
+                    let size = group.len();
+                    groups.push((size, std::mem::take(&mut merge.duels)));
+                }
+                Step::Done => return groups,
+            }
+        }
+    }
+
+    /// `2^n` shards of series whose keys differ in one word: a key costs one comparison a level, of two numbers.
+    #[test]
+    fn a_label_set_costs_exactly_one_comparison_a_level() {
+        for sources in [1, 2, 4, 8, 16, 32, 64] {
+            let arenas = arenas(sources, 50 * sources, |source, number| number * 37 % sources == source);
+            let groups = run(&arenas);
+            assert_eq!(groups.len(), 50 * sources);
+            let levels = u64::from(sources.ilog2());
+            assert_eq!(groups[0], (1, Duels { all: sources as u64 - 1, by_key: sources as u64 - 1 }));
+            for (number, group) in groups.iter().enumerate().skip(1).take(groups.len() - 2 * sources) {
+                assert_eq!(
+                    *group,
+                    (1, Duels { all: levels, by_key: 0 }),
+                    "{sources} sources, series {number}"
+                );
+            }
+        }
+    }
+
+    /// Replicas: each round is one tournament, and every duel in it is decided by the bytes, because all are equal.
+    #[test]
+    fn equal_label_sets_are_confirmed_once_each() {
+        for sources in [1, 2, 3, 5, 8, 64] {
+            let groups = run(&arenas(sources, 20, |_, _| true));
+            let duels = sources as u64 - 1;
+            assert_eq!(groups, vec![(sources, Duels { all: duels, by_key: duels }); 20]);
+        }
+    }
+}

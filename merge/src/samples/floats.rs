@@ -1,0 +1,139 @@
+//! Float samples in columns.
+
+use std::cmp::Ordering;
+use std::ops::{Range, RangeBounds};
+
+use super::{STALE_BITS, Samples, Steps, is_stale};
+
+/// Float samples in two columns.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Floats<'c> {
+    at_ms: &'c [i64],
+    values: &'c [f64],
+    known: Option<&'c Known>,
+}
+
+/// What has been found out of columns before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    steps: Steps,
+    /// The first and the last timestamp, if there are any.
+    span_ms: (i64, i64),
+    /// No value is a stale marker.
+    all_live: bool,
+}
+
+impl Known {
+    pub(crate) fn of(samples: Floats<'_>) -> Self {
+        Self {
+            steps: Steps::of(samples.at_ms),
+            span_ms: samples.span_ms().unwrap_or_default(),
+            all_live: !has_stale(samples.values),
+        }
+    }
+}
+
+impl<'c> Floats<'c> {
+    /// Samples of these timestamps, in milliseconds, and values.
+    ///
+    /// # Panics
+    /// If there are not as many values as timestamps.
+    ///
+    /// ```
+    /// use promha_merge::{Floats, Samples};
+    ///
+    /// assert_eq!(Floats::new(&[10, 20], &[0.5, 0.25]).level(1), 0.25);
+    /// ```
+    pub fn new(at_ms: &'c [i64], values: &'c [f64]) -> Self {
+        assert_eq!(at_ms.len(), values.len(), "there must be as many values as timestamps");
+        Self { at_ms, values, known: None }
+    }
+
+    /// The same, of which this is known.
+    pub(crate) fn known(at_ms: &'c [i64], values: &'c [f64], known: &'c Known) -> Self {
+        Self { known: Some(known), ..Self::new(at_ms, values) }
+    }
+
+    /// The timestamps, in milliseconds.
+    pub fn at_ms(&self) -> &'c [i64] {
+        self.at_ms
+    }
+
+    /// The values, as many.
+    pub fn values(&self) -> &'c [f64] {
+        self.values
+    }
+
+    /// The first and the last timestamp.
+    pub(crate) fn span_ms(&self) -> Option<(i64, i64)> {
+        match self.known {
+            _ if self.at_ms.is_empty() => None,
+            Some(known) => Some(known.span_ms),
+            None => Some((*self.at_ms.first()?, *self.at_ms.last()?)),
+        }
+    }
+
+    /// A part of the columns.
+    pub(crate) fn slice(&self, range: impl RangeBounds<usize>) -> Self {
+        let range = (range.start_bound().cloned(), range.end_bound().cloned());
+        Self { at_ms: &self.at_ms[range], values: &self.values[range], known: None }
+    }
+}
+
+/// Timestamps in milliseconds, and as many values; panics if there are not.
+impl<'c> From<(&'c [i64], &'c [f64])> for Floats<'c> {
+    fn from((at_ms, values): (&'c [i64], &'c [f64])) -> Self {
+        Self::new(at_ms, values)
+    }
+}
+
+impl Samples for Floats<'_> {
+    fn at_ms(&self) -> &[i64] {
+        self.at_ms
+    }
+
+    fn steps(&self) -> Steps {
+        self.known.map_or_else(|| Steps::of(self.at_ms), |known| known.steps)
+    }
+
+    fn level(&self, index: usize) -> f64 {
+        self.values[index]
+    }
+
+    fn compare(&self, index: usize, other: &Self, other_index: usize) -> Ordering {
+        self.values[index].to_bits().cmp(&other.values[other_index].to_bits())
+    }
+
+    fn agree(&self, index: usize, other: &Self, other_index: usize, most: usize) -> usize {
+        let (at_ms, values) = (&self.at_ms[index..][..most], &self.values[index..][..most]);
+        let (other_ms, others) = (&other.at_ms[other_index..][..most], &other.values[other_index..][..most]);
+        // Most columns agree nowhere or everywhere: blocks are compared as a whole, and only one piece by
+        // piece.
+        const BLOCK: usize = 16;
+        let mut agreed = 0;
+        while agreed < most {
+            let block = agreed..most.min(agreed + BLOCK);
+            let pairs = values[block.clone()].iter().zip(&others[block.clone()]);
+            let differing = pairs.fold(0, |bits, (a, b)| bits | (a.to_bits() ^ b.to_bits()));
+            if differing != 0 || at_ms[block.clone()] != other_ms[block.clone()] {
+                let same = |&i: &usize| at_ms[i] == other_ms[i] && values[i].to_bits() == others[i].to_bits();
+                return agreed + block.take_while(same).count();
+            }
+            agreed = block.end;
+        }
+        most
+    }
+
+    fn first_stale(&self, range: Range<usize>) -> Option<usize> {
+        if self.known.is_some_and(|known| known.all_live) {
+            return None;
+        }
+        let start = range.start;
+        self.values[range].iter().position(|&value| is_stale(value)).map(|offset| start + offset)
+    }
+}
+
+/// Whether a stale marker is among them. Goes on to the end in any case, several at a time.
+fn has_stale(values: &[f64]) -> bool {
+    values.iter().fold(false, |stale, value| stale | (value.to_bits() == STALE_BITS))
+}
