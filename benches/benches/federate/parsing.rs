@@ -1,0 +1,5 @@
+//! Scraped text.
+
+use criterion::Criterion;
+
+pub(crate) fn benches(_: &mut Criterion) {}
