@@ -78,13 +78,13 @@ impl Op {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Matcher {
+    op: Op,
     parts: Arc<Parts>,
 }
 
 #[derive(Debug)]
 struct Parts {
     name: Text,
-    op: Op,
     value: Text,
     /// Of a regular expression.
     regex: Option<Regex>,
@@ -127,7 +127,7 @@ impl Matcher {
                 None => return Err(RegexProblem::InvalidUtf8.at(value.lossy())),
             },
         };
-        Ok(Self { parts: Arc::new(Parts { name, op, value, regex, values: OnceLock::new() }) })
+        Ok(Self { op, parts: Arc::new(Parts { name, value, regex, values: OnceLock::new() }) })
     }
 
     /// The name of the label. Of a name that is not UTF-8 it is empty: no series has either.
@@ -137,7 +137,7 @@ impl Matcher {
 
     /// How it compares.
     pub fn op(&self) -> Op {
-        self.parts.op
+        self.op
     }
 
     /// The value, or the regular expression as it was given. What is not UTF-8 of a value is replaced; such a value equals none.
@@ -155,7 +155,7 @@ impl Matcher {
             Some(regex) => regex.matches(value),
             None => parts.value.utf8() == Some(value),
         };
-        stands_for != parts.op.is_negative()
+        stands_for != self.op.is_negative()
     }
 
     /// Whether series without the label fulfil the condition.
@@ -202,23 +202,15 @@ impl Matcher {
     /// The matcher that accepts what this one rejects. Nothing is compiled again.
     #[must_use]
     pub fn negated(&self) -> Self {
-        let parts = &*self.parts;
-        let parts = Parts {
-            name: parts.name.clone(),
-            op: parts.op.negated(),
-            value: parts.value.clone(),
-            regex: parts.regex.clone(),
-            values: parts.values.clone(),
-        };
-        Self { parts: Arc::new(parts) }
+        Self { op: self.op.negated(), parts: Arc::clone(&self.parts) }
     }
 }
 
 /// Matchers are the same when they are written the same.
 impl PartialEq for Matcher {
     fn eq(&self, other: &Self) -> bool {
-        let key = |matcher: &Self| (matcher.parts.name.clone(), matcher.parts.op, matcher.parts.value.clone());
-        Arc::ptr_eq(&self.parts, &other.parts) || key(self) == key(other)
+        let written = |parts: &'_ Parts| (parts.name.clone(), parts.value.clone());
+        self.op == other.op && (Arc::ptr_eq(&self.parts, &other.parts) || written(&self.parts) == written(&other.parts))
     }
 }
 
@@ -233,6 +225,6 @@ impl fmt::Display for Matcher {
             Some(name) => f.write_str(&quote(name))?,
             None => f.write_str(&parts.name.quoted())?,
         }
-        write!(f, "{}{}", parts.op.as_str(), parts.value.quoted())
+        write!(f, "{}{}", self.op.as_str(), parts.value.quoted())
     }
 }
