@@ -3,5 +3,7 @@
 pub mod matcher;
 pub mod selector;
 
+mod regex;
+
 pub use matcher::{Matcher, MatcherError, Op};
 pub use selector::{ParseError, Selector};
