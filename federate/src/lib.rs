@@ -1,9 +1,11 @@
 //! Which Prometheus series match, which travel, and how they are exposed.
 
+pub mod index;
 pub mod matcher;
 pub mod selector;
 
 mod regex;
 
+pub use index::{SeriesId, SeriesIndex};
 pub use matcher::{Matcher, MatcherError, Op};
 pub use selector::{ParseError, Selector};
