@@ -20,11 +20,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod openmetrics;
+pub mod protobuf;
 pub mod text;
 
 mod braces;
 mod entry;
 mod error;
+mod format;
 mod histogram;
 mod labels;
 mod limits;
@@ -34,5 +37,6 @@ mod source;
 
 pub use entry::{Entry, ExemplarView, MetricType, SeriesView};
 pub use error::{ExpositionError, ExpositionErrorKind, Limit};
-pub use histogram::HistogramView;
+pub use format::{Format, Parser, UnknownFormat};
+pub use histogram::{Buckets, Exemplars, HistogramView, Span};
 pub use limits::Limits;

@@ -4,7 +4,7 @@ use super::entry::NAME;
 use super::error::{ExpositionError, ExpositionErrorKind};
 use super::labels::{LabelBuffer, Pairs, check};
 use super::scan;
-use super::source::Source;
+use super::source::{Source, Text};
 
 /// Whose labels they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,8 @@ pub(super) fn read<'a, const OM: bool>(
             if is_metric && owner == Owner::Named {
                 return Err(source.error(ExpositionErrorKind::SecondName, name_start));
             }
-            let (label, is_name) = if is_metric { (first.saturating_sub(1), false) } else { (pairs.len(), true) };
+            let (label, is_name) =
+                if is_metric { (first.saturating_sub(1), false) } else { (pairs.len(), true) };
             if quoted.has_escapes {
                 buffer.escaped(label, is_name, quoted.text);
             }
@@ -128,14 +129,26 @@ fn quoted_name<'a, const OM: bool>(
     }
 }
 
-/// The name of a family in quotes, at `start`, and where it ends. Escapes are left in.
+/// The name of a family at `at`, and where it ends.
 #[cold]
 pub(super) fn family<'a>(
     source: &Source<'a>,
-    start: usize,
-) -> Result<(&'a str, bool, usize), ExpositionError> {
-    let Quoted { text, has_escapes, end } = quoted_name::<false>(source, start, Owner::Named)?;
-    Ok((text, has_escapes, end))
+    at: usize,
+    family: &mut Text<'a>,
+    unescaped: &mut String,
+) -> Result<usize, ExpositionError> {
+    let bytes = source.bytes();
+    if bytes.get(at) == Some(&b'"') {
+        let quoted = quoted_name::<false>(source, at, Owner::Named)?;
+        *family = Text::new(quoted.text, true, unescaped);
+        return Ok(quoted.end);
+    }
+    let end = scan::metric_name_end(bytes, at);
+    if end == at {
+        return Err(source.unexpected("the name of a family", at));
+    }
+    *family = Text::Plain(&source.text()[at..end]);
+    Ok(end)
 }
 
 /// The string whose opening quote is at `start`.

@@ -166,6 +166,13 @@ pub enum ExpositionErrorKind {
         found: u8,
     },
 
+    /// Messages or groups too deep inside each other.
+    #[error("more than {limit} levels of nesting")]
+    Nesting {
+        /// How many there may be.
+        limit: u32,
+    },
+
     /// A type of metrics that nobody knows.
     #[error("{found} is not a type of metrics")]
     MetricType {

@@ -51,14 +51,7 @@ impl LabelBuffer {
         self.escaped.push(Escaped { label, is_name, range: start..self.unescaped.len() });
     }
 
-    /// A string that stands nowhere in the input, as the value of label number `label`.
-    pub(super) fn made(&mut self, label: usize, make: impl FnOnce(&mut String)) {
-        let start = self.unescaped.len();
-        make(&mut self.unescaped);
-        self.escaped.push(Escaped { label, is_name: false, range: start..self.unescaped.len() });
-    }
-
-    /// Lends out the labels, sorted; those from `exemplar` on are not of the series.
+    /// Lends out the labels, sorted; those from `exemplar` on are not of the series, but of its exemplar.
     ///
     /// # Errors
     ///
@@ -75,16 +68,31 @@ impl LabelBuffer {
                 *(if *is_name { &mut pair.0 } else { &mut pair.1 }) = text;
             }
         }
-        let (series, more) = pairs.split_at_mut_checked(exemplar).unwrap_or_default();
-        if let Some(twice) = sort(series) {
-            self.idle = recycle(pairs);
-            return Err(twice);
-        }
-        if !more.is_empty() {
+        if let Some(more) = pairs.get_mut(exemplar..)
+            && more.len() > 1
+        {
             more.sort_by_key(|label| label.0);
         }
-        Ok(LabelLease { pairs, exemplar, home: &mut self.idle })
+        lend(pairs, exemplar, &mut self.idle)
     }
+
+    /// The same for labels without escapes; those from `exemplars` on stay as they are.
+    pub(super) fn lend_plain<'p>(
+        &'p mut self,
+        pairs: Pairs<'p>,
+        exemplars: usize,
+    ) -> Result<LabelLease<'p>, &'p str> {
+        lend(pairs, exemplars, &mut self.idle)
+    }
+}
+
+#[inline]
+fn lend<'p>(mut pairs: Pairs<'p>, exemplar: usize, home: &'p mut Idle) -> Result<LabelLease<'p>, &'p str> {
+    if let Some(twice) = pairs.get_mut(..exemplar).and_then(sort) {
+        *home = recycle(pairs);
+        return Err(twice);
+    }
+    Ok(LabelLease { pairs, exemplar, home })
 }
 
 /// Labels that are lent out. Their memory goes home when they are dropped.

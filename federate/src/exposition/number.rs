@@ -2,8 +2,8 @@
 
 /// Powers of ten that are exact.
 const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-    1e20, 1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
 ];
 
 /// The most digits that surely fit into 64 bits.
@@ -74,7 +74,9 @@ pub(super) fn float(text: &str) -> Option<f64> {
     };
     match size.as_bytes().first()? {
         b'0'..=b'9' | b'.' => text.parse().ok().filter(|number: &f64| number.is_finite()),
-        _ if ["inf", "infinity"].iter().any(|word| size.eq_ignore_ascii_case(word)) => Some(sign * f64::INFINITY),
+        _ if ["inf", "infinity"].iter().any(|word| size.eq_ignore_ascii_case(word)) => {
+            Some(sign * f64::INFINITY)
+        }
         _ => text.eq_ignore_ascii_case("nan").then_some(f64::from_bits(NORMAL_NAN)),
     }
 }
@@ -99,7 +101,20 @@ mod tests {
 
     #[test]
     fn numbers_are_those_of_go() {
-        let same = ["0", "-0", "1", "1027", "-3.5", "1e21", "1.5e-7", ".5", "5.", "1.e3", "0.1", "123456789012345678"];
+        let same = [
+            "0",
+            "-0",
+            "1",
+            "1027",
+            "-3.5",
+            "1e21",
+            "1.5e-7",
+            ".5",
+            "5.",
+            "1.e3",
+            "0.1",
+            "123456789012345678",
+        ];
         for text in same {
             let expected: f64 = text.parse().unwrap();
             assert_eq!(float(text).map(f64::to_bits), Some(expected.to_bits()), "{text}");
@@ -117,8 +132,8 @@ mod tests {
         assert_eq!(float("1e-400"), Some(0.0));
         assert_eq!(float("0e99999999999999999999"), Some(0.0));
         let refused = [
-            "", "+", "-", ".", "e5", "1e", "1e+", "1e400", "-1e400", "0x10", "0x1p-2", "1_000", "+NaN", "-nan", "infi",
-            "infinit", "1,5", "1f", "--1", "+-1", "１", "1.2.3", "0b1", "0o7", "..5", "1 ",
+            "", "+", "-", ".", "e5", "1e", "1e+", "1e400", "-1e400", "0x10", "0x1p-2", "1_000", "+NaN",
+            "-nan", "infi", "infinit", "1,5", "1f", "--1", "+-1", "１", "1.2.3", "0b1", "0o7", "..5", "1 ",
         ];
         for text in refused {
             assert_eq!(float(text), None, "{text}");

@@ -1,7 +1,7 @@
 //! The bytes of a text, as far as they are UTF-8, and a place in them.
 
 use super::error::{ExpositionError, ExpositionErrorKind, Limit};
-use super::labels::over;
+use super::labels::{over, unescape};
 use super::limits::Limits;
 
 /// How much of what was found an error shows.
@@ -104,6 +104,34 @@ impl<'a> Source<'a> {
     #[cold]
     pub(super) fn error(&self, kind: ExpositionErrorKind, at: usize) -> ExpositionError {
         ExpositionError::in_text(kind, self.all, self.base + at)
+    }
+}
+
+/// A text that stands in the input, or without its escapes elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Text<'a> {
+    Plain(&'a str),
+    Unescaped,
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(text: &'a str, quotes: bool, unescaped: &mut String) -> Self {
+        if memchr::memchr(b'\\', text.as_bytes()).is_none() {
+            return Self::Plain(text);
+        }
+        unescaped.clear();
+        unescape(text, quotes, unescaped);
+        Self::Unescaped
+    }
+
+    pub(super) fn or<'p>(self, unescaped: &'p str) -> &'p str
+    where
+        'a: 'p,
+    {
+        match self {
+            Self::Plain(text) => text,
+            Self::Unescaped => unescaped,
+        }
     }
 }
 

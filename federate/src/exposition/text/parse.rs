@@ -3,11 +3,11 @@
 use crate::exposition::braces::{self, Owner};
 use crate::exposition::entry::{Entry, MetricType, NAME, SeriesView};
 use crate::exposition::error::{ExpositionError, ExpositionErrorKind};
-use crate::exposition::labels::{LabelBuffer, Pairs, check, unescape};
+use crate::exposition::labels::{LabelBuffer, Pairs, check};
 use crate::exposition::limits::Limits;
 use crate::exposition::number;
 use crate::exposition::scan;
-use crate::exposition::source::Source;
+use crate::exposition::source::{Source, Text};
 
 /// Reads the text format. Allocates nothing for an entry once it has seen one that is as large.
 ///
@@ -38,13 +38,6 @@ enum Line<'a> {
     Type(MetricType),
     Help(Text<'a>),
     Series(Pairs<'a>, f64, Option<i64>),
-}
-
-/// A text that stands in the input, or without its escapes elsewhere.
-#[derive(Clone, Copy)]
-enum Text<'a> {
-    Plain(&'a str),
-    Unescaped,
 }
 
 impl<'a> TextParser<'a> {
@@ -79,7 +72,9 @@ impl<'a> TextParser<'a> {
             Line::Series(pairs, value, t_ms) => {
                 let count = pairs.len();
                 match self.labels.lend(pairs, count) {
-                    Ok(labels) => Entry::Series(SeriesView { labels, value, t_ms, created_ms: None, exemplar: None }),
+                    Ok(labels) => {
+                        Entry::Series(SeriesView { labels, value, t_ms, created_ms: None, exemplar: None })
+                    }
                     Err(name) => {
                         let at = self.source.offset_of(name).unwrap_or(start);
                         let kind = ExpositionErrorKind::DuplicateLabel { name: name.to_owned() };
@@ -188,7 +183,7 @@ impl<'a> TextParser<'a> {
             return Ok(Line::Comment(&comment[blanks..]));
         }
         let name = scan::blanks_end(bytes, word + 5);
-        let name_end = self.family(name, family)?;
+        let name_end = braces::family(&self.source, name, family, &mut self.unescaped[0])?;
         let line_end = self.source.line_end(name_end);
         if line_end >= bytes.len() && !self.source.is_end(line_end) {
             return Err(self.source.unexpected("text", line_end));
@@ -210,22 +205,6 @@ impl<'a> TextParser<'a> {
         let text = if text.bytes().all(|byte| matches!(byte, b' ' | b'\t')) { "" } else { text };
         Ok(Line::Help(Text::new(text, false, &mut self.unescaped[1])))
     }
-
-    /// The name of a family at `at`, and where it ends.
-    fn family(&mut self, at: usize, family: &mut Text<'a>) -> Result<usize, ExpositionError> {
-        let bytes = self.source.bytes();
-        if bytes.get(at) == Some(&b'"') {
-            let (name, has_escapes, end) = braces::family(&self.source, at)?;
-            *family = if has_escapes { Text::new(name, true, &mut self.unescaped[0]) } else { Text::Plain(name) };
-            return Ok(end);
-        }
-        let end = scan::metric_name_end(bytes, at);
-        if end == at {
-            return Err(self.source.unexpected("the name of a family", at));
-        }
-        *family = Text::Plain(&self.source.text()[at..end]);
-        Ok(end)
-    }
 }
 
 /// The number at `at` that takes more than a look, and where it ends.
@@ -239,26 +218,5 @@ fn float(source: &Source<'_>, at: usize) -> Result<(f64, usize), ExpositionError
     match source.text().get(at..end).and_then(number::float) {
         Some(value) => Ok((value, end)),
         None => Err(source.unexpected("a value", at)),
-    }
-}
-
-impl<'a> Text<'a> {
-    fn new(text: &'a str, quotes: bool, unescaped: &mut String) -> Self {
-        if memchr::memchr(b'\\', text.as_bytes()).is_none() {
-            return Self::Plain(text);
-        }
-        unescaped.clear();
-        unescape(text, quotes, unescaped);
-        Self::Unescaped
-    }
-
-    fn or<'p>(self, unescaped: &'p str) -> &'p str
-    where
-        'a: 'p,
-    {
-        match self {
-            Self::Plain(text) => text,
-            Self::Unescaped => unescaped,
-        }
     }
 }
