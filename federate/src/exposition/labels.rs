@@ -55,13 +55,13 @@ impl LabelBuffer {
     ///
     /// # Errors
     ///
-    /// The name of a label that is there twice.
+    /// Both names of a label that is there twice.
     #[inline]
     pub(super) fn lend<'p>(
         &'p mut self,
         mut pairs: Pairs<'p>,
         exemplar: usize,
-    ) -> Result<LabelLease<'p>, &'p str> {
+    ) -> Result<LabelLease<'p>, [&'p str; 2]> {
         for Escaped { label, is_name, range } in &self.escaped {
             let text = self.unescaped.get(range.clone()).unwrap_or_default();
             if let Some(pair) = pairs.get_mut(*label) {
@@ -71,7 +71,7 @@ impl LabelBuffer {
         if let Some(more) = pairs.get_mut(exemplar..)
             && more.len() > 1
         {
-            more.sort_by_key(|label| label.0);
+            more.sort_unstable_by_key(|label| label.0);
         }
         lend(pairs, exemplar, &mut self.idle)
     }
@@ -81,13 +81,17 @@ impl LabelBuffer {
         &'p mut self,
         pairs: Pairs<'p>,
         exemplars: usize,
-    ) -> Result<LabelLease<'p>, &'p str> {
+    ) -> Result<LabelLease<'p>, [&'p str; 2]> {
         lend(pairs, exemplars, &mut self.idle)
     }
 }
 
 #[inline]
-fn lend<'p>(mut pairs: Pairs<'p>, exemplar: usize, home: &'p mut Idle) -> Result<LabelLease<'p>, &'p str> {
+fn lend<'p>(
+    mut pairs: Pairs<'p>,
+    exemplar: usize,
+    home: &'p mut Idle,
+) -> Result<LabelLease<'p>, [&'p str; 2]> {
     if let Some(twice) = pairs.get_mut(..exemplar).and_then(sort) {
         *home = recycle(pairs);
         return Err(twice);
@@ -146,17 +150,16 @@ pub(super) fn over(what: Limit, limit: usize, found: usize) -> ExpositionErrorKi
     ExpositionErrorKind::OverLimit { what, limit, found }
 }
 
-/// Sorts by name, and returns one that is there twice. Most are sorted when they come.
+/// Sorts by name, and returns both names of one that is there twice. Most are sorted when they come.
 #[inline]
-pub(super) fn sort<'a>(pairs: &mut [(&'a str, &'a str)]) -> Option<&'a str> {
+pub(super) fn sort<'a>(pairs: &mut [(&'a str, &'a str)]) -> Option<[&'a str; 2]> {
     if pairs.windows(2).all(|two| is_before(two[0].0, two[1].0)) { None } else { sort_unsorted(pairs) }
 }
 
-#[cold]
 #[inline(never)]
-fn sort_unsorted<'a>(pairs: &mut [(&'a str, &'a str)]) -> Option<&'a str> {
-    pairs.sort_by(|one, other| one.0.cmp(other.0));
-    pairs.windows(2).find(|two| two[0].0 == two[1].0).map(|two| two[0].0)
+fn sort_unsorted<'a>(pairs: &mut [(&'a str, &'a str)]) -> Option<[&'a str; 2]> {
+    pairs.sort_unstable_by(|one, other| one.0.cmp(other.0));
+    pairs.windows(2).find(|two| two[0].0 == two[1].0).map(|two| [two[0].0, two[1].0])
 }
 
 #[inline]

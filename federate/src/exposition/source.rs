@@ -43,10 +43,12 @@ impl<'a> Source<'a> {
         self.base + at >= self.all.len()
     }
 
-    /// Where a string begins that was taken from the text.
-    pub(super) fn offset_of(&self, part: &str) -> Option<usize> {
-        let at = part.as_ptr().addr().checked_sub(self.text.as_ptr().addr())?;
-        (at < self.text.len()).then_some(at)
+    /// Where the last of these strings begins that was taken from the text.
+    #[cold]
+    pub(super) fn last_of(&self, parts: [&str; 2]) -> Option<usize> {
+        let text = self.text.as_ptr().addr();
+        let offset = |part: &str| part.as_ptr().addr().checked_sub(text).filter(|&at| at < self.text.len());
+        parts.into_iter().filter_map(offset).max()
     }
 
     /// The rest of the line, whatever its bytes, without its line break; the next entry begins behind it.

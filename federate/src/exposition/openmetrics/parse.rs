@@ -96,10 +96,10 @@ impl<'a> OpenMetricsParser<'a> {
                     Ok(labels) => {
                         Entry::Series(SeriesView { labels, value, t_ms, created_ms: None, exemplar })
                     }
-                    Err(name) => {
+                    Err(twice) => {
                         self.is_closed = true;
-                        let at = self.source.offset_of(name).unwrap_or(start);
-                        let kind = ExpositionErrorKind::DuplicateLabel { name: name.to_owned() };
+                        let at = self.source.last_of(twice).unwrap_or(start);
+                        let kind = ExpositionErrorKind::DuplicateLabel { name: twice[0].to_owned() };
                         return Err(self.source.error(kind, at));
                     }
                 }

@@ -231,8 +231,8 @@ impl<'a> ProtobufParser<'a> {
             let start = message.offset();
             self.metric.read(message, &self.limits)?;
             self.metric.labels.push((NAME, self.family.name));
-            if let Some(name) = sort(&mut self.metric.labels) {
-                let kind = Kind::DuplicateLabel { name: name.to_owned() };
+            if let Some(twice) = sort(&mut self.metric.labels) {
+                let kind = Kind::DuplicateLabel { name: twice[0].to_owned() };
                 return Err(ExpositionError::in_bytes(kind, start));
             }
             self.next = match self.family.metric_type {
@@ -315,8 +315,8 @@ impl<'a> ProtobufParser<'a> {
                 created_ms: created_ms(metric, self.family.metric_type),
                 exemplar: sample.exemplar.map(|exemplar| exemplar.numbers()),
             })),
-            Err(name) => {
-                let kind = Kind::DuplicateLabel { name: name.to_owned() };
+            Err(twice) => {
+                let kind = Kind::DuplicateLabel { name: twice[0].to_owned() };
                 let error = ExpositionError::in_bytes(kind, self.family.rest.offset());
                 self.input.close();
                 self.next = Next::Family;
@@ -344,7 +344,7 @@ impl<'a> ProtobufParser<'a> {
             let own = pairs.len();
             pairs.extend_from_slice(metric.exemplar_labels.get(start..end).unwrap_or_default());
             if let Some(own) = pairs.get_mut(own..) {
-                own.sort_by_key(|label| label.0);
+                own.sort_unstable_by_key(|label| label.0);
             }
             self.exemplars
                 .push(ExemplarRecord { labels_end: pairs.len() - count, numbers: exemplar.numbers() });
@@ -364,9 +364,9 @@ impl<'a> ProtobufParser<'a> {
             Buckets::Integer { count, zero_count, positive_deltas, negative_deltas }
         };
         // The labels are sorted and none is there twice.
-        let labels = self.labels.lend_plain(pairs, count).map_err(|name| {
+        let labels = self.labels.lend_plain(pairs, count).map_err(|twice| {
             ExpositionError::in_bytes(
-                Kind::DuplicateLabel { name: name.to_owned() },
+                Kind::DuplicateLabel { name: twice[0].to_owned() },
                 self.family.rest.offset(),
             )
         })?;

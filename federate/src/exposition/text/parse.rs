@@ -75,9 +75,9 @@ impl<'a> TextParser<'a> {
                     Ok(labels) => {
                         Entry::Series(SeriesView { labels, value, t_ms, created_ms: None, exemplar: None })
                     }
-                    Err(name) => {
-                        let at = self.source.offset_of(name).unwrap_or(start);
-                        let kind = ExpositionErrorKind::DuplicateLabel { name: name.to_owned() };
+                    Err(twice) => {
+                        let at = self.source.last_of(twice).unwrap_or(start);
+                        let kind = ExpositionErrorKind::DuplicateLabel { name: twice[0].to_owned() };
                         let error = self.source.error(kind, at);
                         self.source.close();
                         return Err(error);
