@@ -1,5 +1,6 @@
 //! Which Prometheus series match, which travel, and how they are exposed.
 
+pub mod exposition;
 pub mod matcher;
 pub mod selector;
 
