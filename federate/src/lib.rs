@@ -1,6 +1,7 @@
 //! Which Prometheus series match, which travel, and how they are exposed.
 
 pub mod exposition;
+pub mod federation;
 pub mod matcher;
 pub mod selector;
 
