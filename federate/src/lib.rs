@@ -4,6 +4,7 @@ pub mod exposition;
 pub mod federation;
 pub mod matcher;
 pub mod selector;
+pub mod split;
 
 pub use matcher::{Matcher, MatcherError, Op};
 pub use selector::{ParseError, Selector};
