@@ -23,6 +23,7 @@
 pub mod openmetrics;
 pub mod protobuf;
 pub mod text;
+pub mod write;
 
 mod braces;
 mod entry;

@@ -1,9 +1,11 @@
 //! Which Prometheus series match, which travel, and how they are exposed.
 
 pub mod exposition;
+pub mod federation;
 pub mod index;
 pub mod matcher;
 pub mod selector;
+pub mod split;
 
 mod regex;
 

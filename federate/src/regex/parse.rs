@@ -230,11 +230,8 @@ impl<'p> Parser<'p> {
     }
 
     fn push_char(&mut self, c: char) {
-        let node = if self.flags.fold {
-            Node::Folded(fold::smallest(c).0.into())
-        } else {
-            Node::Literal(c.into())
-        };
+        let node =
+            if self.flags.fold { Node::Folded(fold::smallest(c).0.into()) } else { Node::Literal(c.into()) };
         self.push(node);
     }
 
