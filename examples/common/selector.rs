@@ -1,6 +1,7 @@
 //! Series selectors as people type them, and matchers as the wire carries them: the one place where the wire's matchers
 //! become those of the `federate` crate.
 
+use promha_federate::selector::Rule;
 use promha_federate::{MatcherError, Op, ParseError, Selector};
 use promha_remote_proto::read::{MatcherOp, MatcherView};
 
@@ -55,7 +56,7 @@ impl From<&MatcherView<'_>> for Matcher {
     }
 }
 
-/// The matchers of a series selector such as `up{job=~"a|b"}`.
+/// The matchers of a series selector such as `up{job=~"a|b"}`, of which one at least must ask for something.
 ///
 /// # Errors
 /// [`ParseError`] if it is anything else.
@@ -71,7 +72,7 @@ impl From<&MatcherView<'_>> for Matcher {
 /// # Ok::<(), promha_federate::ParseError>(())
 /// ```
 pub fn parse(text: &str) -> Result<Vec<Matcher>, ParseError> {
-    let selector = Selector::parse(text.trim())?;
+    let selector = Selector::parse_with(text, Rule::Series)?;
     let matcher = |matcher: &promha_federate::Matcher| {
         let op = match matcher.op() {
             Op::Equal => MatcherOp::Equal,
