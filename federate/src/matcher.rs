@@ -210,7 +210,8 @@ impl Matcher {
 impl PartialEq for Matcher {
     fn eq(&self, other: &Self) -> bool {
         let written = |parts: &'_ Parts| (parts.name.clone(), parts.value.clone());
-        self.op == other.op && (Arc::ptr_eq(&self.parts, &other.parts) || written(&self.parts) == written(&other.parts))
+        self.op == other.op
+            && (Arc::ptr_eq(&self.parts, &other.parts) || written(&self.parts) == written(&other.parts))
     }
 }
 

@@ -84,7 +84,8 @@ fn repeat(node: &Node, min: u32, max: Option<u32>, few: Few) -> Option<Vec<Strin
 fn product(mut left: Vec<String>, right: &[String], few: Few) -> Option<Vec<String>> {
     let bytes_of = |texts: &[String]| texts.iter().map(String::len).sum::<usize>();
     let count = left.len().checked_mul(right.len())?;
-    let bytes = bytes_of(&left).checked_mul(right.len())?.checked_add(bytes_of(right).checked_mul(left.len())?)?;
+    let bytes =
+        bytes_of(&left).checked_mul(right.len())?.checked_add(bytes_of(right).checked_mul(left.len())?)?;
     if count > few.texts || bytes > few.bytes {
         return None;
     }

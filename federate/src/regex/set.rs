@@ -176,7 +176,9 @@ mod tests {
         for text in &texts {
             assert!(set.contains(text));
             assert!(!set.contains(&format!("{text}y")));
-            assert!(!set.contains(&text[..text.len() - 1]) || texts.contains(&text[..text.len() - 1].to_owned()));
+            assert!(
+                !set.contains(&text[..text.len() - 1]) || texts.contains(&text[..text.len() - 1].to_owned())
+            );
         }
     }
 

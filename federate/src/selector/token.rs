@@ -94,7 +94,9 @@ pub(super) fn word(text: &str) -> Kind {
         b"and" | b"or" | b"unless" => (Class::Operator, true),
         b"atan2" => (Class::Operator, false),
         b"sum" | b"avg" | b"count" | b"min" | b"max" | b"group" | b"stddev" | b"stdvar" | b"topk"
-        | b"bottomk" | b"count_values" | b"quantile" | b"limitk" | b"limit_ratio" => (Class::Aggregator, true),
+        | b"bottomk" | b"count_values" | b"quantile" | b"limitk" | b"limit_ratio" => {
+            (Class::Aggregator, true)
+        }
         b"offset" | b"smoothed" | b"anchored" | b"by" | b"without" => (Class::Keyword, true),
         b"on" | b"ignoring" | b"group_left" | b"group_right" | b"bool" => (Class::Keyword, false),
         b"start" | b"end" | b"step" => (Class::Plain, true),

@@ -190,13 +190,9 @@ fn of_ranges(ranges: &[(char, char)]) -> ClassUnicode {
 /// The characters of a general category or of a script.
 fn property(name: &str) -> Option<ClassUnicode> {
     /// The scripts whose whole name has four letters; all other names of four letters are abbreviations, which RE2 does not know.
-    const SHORT_SCRIPTS: [&str; 8] =
-        ["ahom", "cham", "kawi", "lisu", "modi", "newa", "thai", "toto"];
-    let letters: String = name
-        .chars()
-        .filter(|c| !matches!(c, '_' | '-' | ' '))
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
+    const SHORT_SCRIPTS: [&str; 8] = ["ahom", "cham", "kawi", "lisu", "modi", "newa", "thai", "toto"];
+    let letters: String =
+        name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).map(|c| c.to_ascii_lowercase()).collect();
     if letters.is_empty() || !letters.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return None;
     }
