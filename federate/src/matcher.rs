@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 pub use self::error::{MatcherError, MatcherLimits, RegexProblem};
 pub(crate) use self::text::Text;
 use crate::regex::Regex;
-use crate::selector::{is_plain_label, quote};
+use crate::selector::is_plain_label;
 
 /// The label that holds the name of the metric.
 pub const METRIC_NAME: &str = "__name__";
@@ -223,8 +223,7 @@ impl fmt::Display for Matcher {
         let parts = &*self.parts;
         match parts.name.utf8() {
             Some(name) if is_plain_label(name) => f.write_str(name)?,
-            Some(name) => f.write_str(&quote(name))?,
-            None => f.write_str(&parts.name.quoted())?,
+            _ => f.write_str(&parts.name.quoted())?,
         }
         write!(f, "{}{}", self.op.as_str(), parts.value.quoted())
     }

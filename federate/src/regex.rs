@@ -41,10 +41,13 @@ impl Regex {
             return Ok(Self { pattern: pattern.into(), form, prefix });
         }
         let node = reduce::strip(parse::parse(pattern, limits)?);
-        let prefix = expand::prefix(&node).into();
         let form = match reduce::reduce(&node, pattern.len()) {
             Some(form) => form,
-            None => Form::Automaton(Box::new(Automaton::new(&node, limits)?)),
+            None => Form::Automaton(Automaton::new(&node, limits)?),
+        };
+        let prefix = match &form {
+            Form::Literal(text) => text.clone(),
+            _ => expand::prefix(&node).into(),
         };
         Ok(Self { pattern: pattern.into(), form, prefix })
     }

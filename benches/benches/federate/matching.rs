@@ -85,5 +85,5 @@ fn texts() -> Vec<String> {
 fn word(n: usize) -> String {
     const STEMS: [&str; 8] =
         ["server", "node", "prometheus", "web", "kube-proxy", "ingest", "billing", "api-gateway"];
-    format!("{}{n}", STEMS[n % STEMS.len()])
+    format!("{}{n}", STEMS[n / 3 % STEMS.len()])
 }

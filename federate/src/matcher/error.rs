@@ -95,7 +95,7 @@ pub enum RegexProblem {
     TrailingBackslash,
     /// An end of a group that was not begun.
     UnexpectedParen,
-    /// More than 1,000 groups in each other.
+    /// More than 1,000 groups in each other, or more than 200 repetitions and alternations.
     NestingDepth,
 }
 

@@ -15,9 +15,15 @@ use crate::matcher::{MatcherError, MatcherLimits};
 #[derive(Debug, Clone)]
 pub(super) enum Automaton {
     /// Every byte of a text is one step; a text that has failed is left.
-    Table { dfa: dense::DFA<Vec<u32>>, start: StateID },
+    Table(Box<Table>),
     /// As the `regex` crate does it.
     Lazy(meta::Regex),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    dfa: dense::DFA<Vec<u32>>,
+    start: StateID,
 }
 
 /// How large a table may become, and what it takes to make one.
@@ -31,26 +37,36 @@ impl Automaton {
     /// Takes time and memory up to the limit.
     pub(super) fn new(node: &Node, limits: &MatcherLimits) -> Result<Self, MatcherError> {
         let limit = limits.max_automaton_bytes;
-        let over = || MatcherError::AutomatonBytes { limit };
         let hir = to_hir(node, !has_look(node));
         let config = thompson::Config::new()
             .utf8(false)
             .which_captures(WhichCaptures::None)
             .nfa_size_limit(Some(limit));
-        let nfa = thompson::Compiler::new().configure(config).build_from_hir(&hir).map_err(|_| over())?;
+        let nfa = thompson::Compiler::new().configure(config).build_from_hir(&hir);
+        let nfa = nfa.map_err(|_| MatcherError::AutomatonBytes { limit })?;
         if nfa.states().len() <= TABLE_STATES
             && let Some(table) = Self::table(&nfa)
         {
             return Ok(table);
         }
+        Self::lazy(hir, limit)
+    }
+
+    /// One without a table, for tests.
+    #[cfg(test)]
+    pub(super) fn new_lazy(node: &Node, limits: &MatcherLimits) -> Result<Self, MatcherError> {
+        Self::lazy(to_hir(node, !has_look(node)), limits.max_automaton_bytes)
+    }
+
+    fn lazy(hir: Hir, limit: usize) -> Result<Self, MatcherError> {
         let whole = Hir::concat(vec![Hir::look(hir::Look::Start), hir, Hir::look(hir::Look::End)]);
         let config = meta::Config::new()
             .utf8_empty(false)
             .which_captures(WhichCaptures::None)
             .nfa_size_limit(Some(limit))
             .dfa(false);
-        let lazy = meta::Builder::new().configure(config).build_from_hir(&whole).map_err(|_| over())?;
-        Ok(Self::Lazy(lazy))
+        let lazy = meta::Builder::new().configure(config).build_from_hir(&whole);
+        lazy.map(Self::Lazy).map_err(|_| MatcherError::AutomatonBytes { limit })
     }
 
     fn table(nfa: &NFA) -> Option<Self> {
@@ -62,24 +78,29 @@ impl Automaton {
             .determinize_size_limit(Some(MAKE_TABLE_BYTES));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(nfa).ok()?;
         let start = dfa.start_state(&start::Config::new().anchored(Anchored::Yes)).ok()?;
-        Some(Self::Table { dfa, start })
+        Some(Self::Table(Box::new(Table { dfa, start })))
     }
 
     #[inline]
     pub(super) fn matches(&self, text: &str) -> bool {
         match self {
-            Self::Table { dfa, start } => {
-                let mut state = *start;
-                for &byte in text.as_bytes() {
-                    state = dfa.next_state(state, byte);
-                    if dfa.is_dead_state(state) {
-                        return false;
-                    }
-                }
-                dfa.is_match_state(dfa.next_eoi_state(state))
-            }
+            Self::Table(table) => table.matches(text.as_bytes()),
             Self::Lazy(regex) => regex.is_match(text),
         }
+    }
+}
+
+impl Table {
+    #[inline]
+    fn matches(&self, text: &[u8]) -> bool {
+        let mut state = self.start;
+        for &byte in text {
+            state = self.dfa.next_state(state, byte);
+            if self.dfa.is_dead_state(state) {
+                return false;
+            }
+        }
+        self.dfa.is_match_state(self.dfa.next_eoi_state(state))
     }
 }
 

@@ -54,12 +54,12 @@ impl Head {
     pub(super) fn take(&self, text: &str) -> Option<usize> {
         match self {
             Self::Anything => Some(0),
-            Self::One(one) => text.starts_with(&**one).then(|| one.len()),
+            Self::One(one) => text.starts_with(&**one).then_some(one.len()),
             Self::Byte(bytes) => text.as_bytes().first().is_some_and(|&byte| bytes.has(byte)).then_some(1),
             Self::Many(many) => {
                 let before = many.partition_point(|one| one.as_str() <= text);
                 let one = many[..before].last()?;
-                text.starts_with(&**one).then(|| one.len())
+                text.starts_with(&**one).then_some(one.len())
             }
             Self::Folded(folded) => folded.prefix_of(text),
         }
@@ -95,12 +95,12 @@ impl Tail {
     pub(super) fn take(&self, text: &str) -> Option<usize> {
         match self {
             Self::Anything => Some(0),
-            Self::One(one) => text.ends_with(&**one).then(|| one.len()),
+            Self::One(one) => text.ends_with(&**one).then_some(one.len()),
             Self::Byte(bytes) => text.as_bytes().last().is_some_and(|&byte| bytes.has(byte)).then_some(1),
             Self::Many(many) => {
                 let before = many.partition_point(|one| one.bytes().rev().le(text.bytes().rev()));
                 let one = many[..before].last()?;
-                text.ends_with(&**one).then(|| one.len())
+                text.ends_with(&**one).then_some(one.len())
             }
             Self::Folded(folded) => folded.suffix_of(text),
         }
@@ -111,7 +111,7 @@ impl Tail {
 #[derive(Debug, Clone)]
 pub(super) enum Middle {
     Byte(u8),
-    One(Finder<'static>),
+    One(Box<Finder<'static>>),
     Bytes(Bytes),
     Few(Box<[Finder<'static>]>),
 }
@@ -127,7 +127,7 @@ impl Middle {
         let finder = |text: &String| Finder::new(text.as_bytes()).into_owned();
         match (&*texts, Bytes::of(&texts)) {
             ([text], _) if text.len() == 1 => Some(Self::Byte(text.as_bytes()[0])),
-            ([text], _) => Some(Self::One(finder(text))),
+            ([text], _) => Some(Self::One(Box::new(finder(text)))),
             (_, Some(bytes)) => Some(Self::Bytes(bytes)),
             (few, _) if few.len() <= Self::MAX => Some(Self::Few(few.iter().map(finder).collect())),
             _ => None,

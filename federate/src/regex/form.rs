@@ -30,7 +30,7 @@ pub(super) enum Form {
     /// `.*foo`
     Suffix(Box<str>),
     /// `.*foo.*`
-    Contains(Finder<'static>),
+    Contains(Box<Finder<'static>>),
     /// `(?i)foo.*`, as Prometheus 3.9 compares it: in as many bytes. At least so many bytes are behind.
     EvenPrefix(FoldedText, usize),
     /// `(?i).*foo`, likewise.
@@ -39,7 +39,7 @@ pub(super) enum Form {
     Glob(Glob),
     /// One of these.
     AnyOf(Box<[Form]>),
-    Automaton(Box<Automaton>),
+    Automaton(Automaton),
 }
 
 impl Form {
@@ -68,6 +68,16 @@ impl Form {
         }
     }
 
+    /// Whether something in it follows Prometheus and not RE2.
+    #[cfg(test)]
+    pub(super) fn is_even(&self) -> bool {
+        match self {
+            Self::EvenPrefix(..) | Self::EvenSuffix(..) | Self::Normalised(_) => true,
+            Self::AnyOf(forms) => forms.iter().any(Self::is_even),
+            _ => false,
+        }
+    }
+
     /// What it is called, for tests.
     #[cfg(test)]
     pub(super) fn name(&self) -> &'static str {
@@ -86,8 +96,8 @@ impl Form {
             Self::EvenSuffix(..) => "even-suffix",
             Self::Glob(_) => "glob",
             Self::AnyOf(_) => "any-of",
-            Self::Automaton(automaton) => match **automaton {
-                Automaton::Table { .. } => "table",
+            Self::Automaton(automaton) => match automaton {
+                Automaton::Table(_) => "table",
                 Automaton::Lazy(_) => "lazy",
             },
         }

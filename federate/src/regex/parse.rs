@@ -8,8 +8,12 @@ mod class;
 mod escape;
 mod group;
 
-/// How deep an expression may be: repetitions and groups in each other.
-const MAX_HEIGHT: u32 = 1000;
+/// How many groups may be open at once, as in Go.
+const MAX_GROUPS: usize = 1000;
+
+/// How high a tree may be. A group by itself, and an alternation right in an alternation, do not make it higher. Every
+/// level takes stack when an automaton is made: some 7 KiB in a build for debugging, of 2 MiB that a thread has.
+const MAX_HEIGHT: u32 = 200;
 
 /// How often something may be repeated, all repetitions around it multiplied.
 const MAX_REPEAT: u32 = 1000;
@@ -160,7 +164,17 @@ impl<'p> Parser<'p> {
         let Some(Item { node, height }) = self.items().pop() else {
             return Err(RegexProblem::MissingRepeatArgument.at(operator));
         };
-        let node = Node::Repeat { node: Box::new(node), min, max };
+        let (node, height) = match node {
+            node if (min, max) == (1, Some(1)) => (node, height - 1),
+            // `(a*)?` and their like are one repetition.
+            Node::Repeat { node, min: inner_min @ (0 | 1), max: inner_max @ (None | Some(1)) }
+                if min <= 1 && matches!(max, None | Some(1)) =>
+            {
+                let (min, max) = (min * inner_min, max.and(inner_max));
+                (Node::Repeat { node, min, max }, height - 1)
+            }
+            node => (Node::Repeat { node: Box::new(node), min, max }, height),
+        };
         let at_least_two = min >= 2 || max.is_some_and(|max| max >= 2);
         if self.pattern[start..].starts_with('{') && at_least_two && !repeats_within(&node, MAX_REPEAT) {
             return Err(RegexProblem::InvalidRepeatSize.at(operator));
@@ -189,7 +203,7 @@ impl<'p> Parser<'p> {
 
     /// A group begins, after which the flags are these again.
     fn open(&mut self, flags_after: Flags) -> Result<(), MatcherError> {
-        if self.frames.len() > MAX_HEIGHT as usize {
+        if self.frames.len() > MAX_GROUPS {
             return Err(RegexProblem::NestingDepth.at(self.pattern));
         }
         self.frames.push(Frame { flags: flags_after, ..Frame::default() });
@@ -198,10 +212,13 @@ impl<'p> Parser<'p> {
 
     fn end_alternative(&mut self) -> Result<(), MatcherError> {
         let items = std::mem::take(self.items());
-        let height = items.iter().map(|item| item.height).max().unwrap_or(0);
-        let several = items.len() > 1;
+        let inner = |item: &Item| item.height - u32::from(matches!(item.node, Node::Concat(_)));
+        let height = items.iter().map(inner).max().unwrap_or(0);
         let node = Node::concat(items.into_iter().map(|item| item.node).collect());
-        let item = self.higher(node, if several { height } else { height.saturating_sub(1) })?;
+        let item = match node {
+            Node::Concat(_) => self.higher(node, height)?,
+            node => Item { node, height: height.max(1) },
+        };
         if let Some(frame) = self.frames.last_mut() {
             frame.alternatives.push(item);
         }
@@ -217,7 +234,8 @@ impl<'p> Parser<'p> {
         if alternatives.len() == 1 {
             return Ok(alternatives.swap_remove(0));
         }
-        let height = alternatives.iter().map(|item| item.height).max().unwrap_or(0);
+        let inner = |item: &Item| item.height - u32::from(matches!(item.node, Node::Alternate(_)));
+        let height = alternatives.iter().map(inner).max().unwrap_or(0);
         self.higher(Node::alternate(alternatives.into_iter().map(|item| item.node).collect()), height)
     }
 

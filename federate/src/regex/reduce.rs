@@ -52,7 +52,7 @@ pub(super) fn reduce(node: &Node, pattern_len: usize) -> Option<Form> {
     };
     let mut sorted = Sorted::default();
     for alternative in alternatives {
-        for branch in branches(alternative, few, 0)? {
+        for branch in branches(alternative, 0)? {
             sorted.add(branch, few)?;
         }
     }
@@ -67,21 +67,21 @@ enum Part<'n> {
 }
 
 /// The ways through a node, in each of which there are gaps and nodes that stand for a few texts.
-fn branches<'n>(node: &'n Node, few: Few, depth: u32) -> Option<Vec<Vec<Part<'n>>>> {
+fn branches<'n>(node: &'n Node, depth: u32) -> Option<Vec<Vec<Part<'n>>>> {
     if depth > MAX_DEPTH {
         return None;
     }
     match node {
         Node::Repeat { node, min, max: None } if **node == Node::Any => Some(vec![vec![Part::Gap(*min)]]),
         Node::Repeat { node: inner, min: 0, max: Some(1) } if has_gap(inner) => {
-            let mut all = branches(inner, few, depth + 1)?;
+            let mut all = branches(inner, depth + 1)?;
             all.push(Vec::new());
             Some(all)
         }
         Node::Concat(nodes) => {
             let mut all = vec![Vec::new()];
             for node in nodes {
-                let next = branches(node, few, depth + 1)?;
+                let next = branches(node, depth + 1)?;
                 if let [only] = &*next {
                     all.iter_mut().for_each(|branch: &mut Vec<Part<'n>>| branch.extend_from_slice(only));
                     continue;
@@ -99,7 +99,7 @@ fn branches<'n>(node: &'n Node, few: Few, depth: u32) -> Option<Vec<Vec<Part<'n>
         Node::Alternate(nodes) if has_gap(node) => {
             let mut all = Vec::new();
             for node in nodes {
-                all.extend(branches(node, few, depth + 1)?);
+                all.extend(branches(node, depth + 1)?);
                 if all.len() > MAX_BRANCHES {
                     return None;
                 }
