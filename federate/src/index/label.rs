@@ -46,6 +46,19 @@ impl Label {
         &self.name
     }
 
+    /// Bytes on the heap.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let numbers = self.sorted.capacity() + self.recent.capacity() + self.free.capacity();
+        let values =
+            self.values.iter().map(|value| value.text.len() + value.series.memory_bytes()).sum::<usize>();
+        self.name.len()
+            + self.present.memory_bytes()
+            + self.values.capacity() * size_of::<Value>()
+            + values
+            + self.numbers.allocation_size()
+            + numbers * size_of::<u32>()
+    }
+
     /// The series that have the label.
     pub(super) fn present(&self) -> &Posting {
         &self.present
