@@ -94,6 +94,9 @@ impl Label {
             return value;
         }
         let value = self.free.pop().unwrap_or_else(|| {
+            if self.values.len() == self.values.capacity() {
+                self.values.reserve_exact(self.values.len() / 8 + 1);
+            }
             self.values.push(Value::default());
             self.values.len() as u32 - 1
         });
@@ -166,9 +169,9 @@ impl Label {
         start..start + len
     }
 
-    /// Sorts what is recent in, once it is a sixteenth; the sort merges what is in order already.
+    /// Sorts what is recent in, once it is an eighth; the sort merges what is in order already.
     fn settle(&mut self) {
-        if self.recent.len() <= SLACK + self.sorted.len() / 16 {
+        if self.recent.len() <= SLACK + self.sorted.len() / 8 {
             return;
         }
         let Self { sorted, recent, values, .. } = self;

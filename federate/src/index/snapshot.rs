@@ -18,7 +18,7 @@ mod reader;
 use thiserror::Error;
 
 use self::reader::Reader;
-use super::SeriesIndex;
+use super::{SEEDS, SeriesIndex};
 
 const MAGIC: &[u8; 8] = b"\x89promha\n";
 const VERSION: u32 = 1;
@@ -83,7 +83,7 @@ impl SeriesIndex {
     /// assert!(restored.select(&[Selector::parse("up")?]).eq([up]));
     /// assert_eq!(
     ///     SeriesIndex::restore(&bytes[..40]).unwrap_err(),
-    ///     SnapshotError::Torn { expected_bytes: 55, found_bytes: 40 }
+    ///     SnapshotError::Torn { expected_bytes: 56, found_bytes: 40 }
     /// );
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -105,6 +105,14 @@ impl SeriesIndex {
     /// # Errors
     /// [`SnapshotError`] if the bytes are anything else, or not all of them.
     pub fn restore(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        Self::restore_with_seeds(bytes, SEEDS)
+    }
+
+    /// The same, with [keys of the hashes](Self::with_seeds), which are not written.
+    ///
+    /// # Errors
+    /// As [`restore`](Self::restore).
+    pub fn restore_with_seeds(bytes: &[u8], seeds: [u64; 4]) -> Result<Self, SnapshotError> {
         let (magic, rest) = bytes.split_at(bytes.len().min(MAGIC.len()));
         if *magic != MAGIC[..magic.len()] {
             return Err(SnapshotError::Foreign);
@@ -126,7 +134,7 @@ impl SeriesIndex {
         if found != expected {
             return Err(SnapshotError::Checksum { found, expected, offset: covered.len() });
         }
-        Self::read_body(&mut Reader::new(covered, HEADER_BYTES))
+        Self::with_seeds(seeds).read_body(&mut Reader::new(covered, HEADER_BYTES))
     }
 
     fn write_body(&self, to: &mut Vec<u8>) {
@@ -161,8 +169,9 @@ impl SeriesIndex {
         }
     }
 
-    fn read_body(reader: &mut Reader<'_>) -> Result<Self, SnapshotError> {
-        let mut index = Self::new();
+    /// Fills an index that is empty.
+    fn read_body(mut self, reader: &mut Reader<'_>) -> Result<Self, SnapshotError> {
+        let index = &mut self;
         for number in 0..reader.count("the number of labels")? {
             let at = reader.offset();
             let name = reader.text("a label name")?;
@@ -186,7 +195,7 @@ impl SeriesIndex {
             index.read_series(reader, id, &shapes)?;
         }
         reader.end()?;
-        Ok(index)
+        Ok(self)
     }
 
     fn read_shapes(&self, reader: &mut Reader<'_>) -> Result<Vec<Vec<u32>>, SnapshotError> {
