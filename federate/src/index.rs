@@ -28,10 +28,13 @@ mod block;
 mod condition;
 mod gather;
 mod label;
+mod names;
 mod plan;
 mod posting;
 mod postings;
 mod rows;
+mod snapshot;
+mod statistics;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -40,7 +43,9 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 use thiserror::Error;
 
-pub use postings::Postings;
+pub use self::postings::Postings;
+pub use self::snapshot::SnapshotError;
+pub use self::statistics::Statistics;
 
 use self::label::Label;
 use self::posting::Posting;
@@ -220,19 +225,32 @@ impl SeriesIndex {
         Postings::new(self, selectors)
     }
 
+    /// About how many bytes of memory the index takes, with the texts. Linear in the number of different values.
+    ///
+    /// What it takes to find the number of a label name is left out.
+    pub fn memory_bytes(&self) -> usize {
+        self.labels.capacity() * size_of::<Label>()
+            + self.labels.iter().map(Label::memory_bytes).sum::<usize>()
+            + self.rows.memory_bytes()
+            + self.ids.allocation_size()
+            + self.live.memory_bytes()
+    }
+
     fn label_number(&self, name: &str) -> Option<u32> {
         self.label_numbers.get(name).copied()
     }
 
     /// The numbers of a label and its value, which need not have been there.
     fn intern(&mut self, name: &str, value: &str) -> (u32, u32) {
-        let number = self.label_number(name).unwrap_or_else(|| {
-            let number = self.labels.len() as u32;
-            self.labels.push(Label::new(name));
-            self.label_numbers.insert(name.into(), number);
-            number
-        });
+        let number = self.label_number(name).unwrap_or_else(|| self.add_label(name));
         (number, self.labels[number as usize].intern(value, &self.hasher))
+    }
+
+    fn add_label(&mut self, name: &str) -> u32 {
+        let number = self.labels.len() as u32;
+        self.labels.push(Label::new(name));
+        self.label_numbers.insert(name.into(), number);
+        number
     }
 
     fn find(&self, row: &[(u32, u32)]) -> Option<u32> {

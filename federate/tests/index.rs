@@ -1,6 +1,8 @@
 //! The index against a look at every series.
 
-use std::collections::BTreeMap;
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use promha_federate::index::InsertError;
 use promha_federate::{Matcher, Op, Selector, SeriesId, SeriesIndex};
@@ -102,7 +104,10 @@ fn present(labels: &Labels) -> Labels {
 }
 
 fn check(index: &SeriesIndex, twin: &Twin, selectors: &[Selector]) {
-    let expected = twin.select(selectors);
+    check_selected(index, &twin.select(selectors), selectors);
+}
+
+fn check_selected(index: &SeriesIndex, expected: &[SeriesId], selectors: &[Selector]) {
     assert!(index.select(selectors).eq(expected.iter().copied()), "{selectors:?}");
     let mut mixed = Vec::new();
     let mut selected = index.select(selectors);
@@ -148,14 +153,14 @@ proptest! {
     }
 }
 
-/// Series over three blocks of ids, with labels of every density: what small random sets do not reach.
+/// Series over two blocks of ids, with labels of every density: what small random sets do not reach.
 struct Large {
     index: SeriesIndex,
     twin: Twin,
 }
 
 impl Large {
-    const SERIES: u32 = 150_000;
+    const SERIES: u32 = 80_000;
 
     fn labels(at: u32) -> Labels {
         let noise = at.wrapping_mul(0x9e37_79b9) >> 8;
@@ -164,7 +169,7 @@ impl Large {
             ("every".to_owned(), "same".to_owned()),
             ("few".to_owned(), format!("f{}", noise % 700)),
             ("half".to_owned(), format!("h{}", noise % 2)),
-            ("late".to_owned(), if at > 140_000 { "yes".to_owned() } else { String::new() }),
+            ("late".to_owned(), if at > 72_000 { "yes".to_owned() } else { String::new() }),
             (
                 "third".to_owned(),
                 if noise.is_multiple_of(3) { format!("t{}", noise % 9) } else { String::new() },
@@ -186,6 +191,8 @@ impl Large {
     }
 
     fn check(&self) {
+        let other = Selector::parse(r#"{few=~"f10?", half="h1"}"#).unwrap();
+        let others = self.twin.select(std::slice::from_ref(&other));
         for text in [
             r#"{__name__="m3"}"#,
             r#"{__name__="m3", half="h1", few=~"f1.*"}"#,
@@ -207,10 +214,12 @@ impl Large {
             r#"{uid="00000000"}"#,
             r#"{uid="00000000", late="yes"}"#,
         ] {
-            let selectors = [Selector::parse(text).unwrap()];
-            check(&self.index, &self.twin, &selectors);
-            let two = [selectors[0].clone(), Selector::parse(r#"{few=~"f10?", half="h1"}"#).unwrap()];
-            check(&self.index, &self.twin, &two);
+            let selector = Selector::parse(text).unwrap();
+            let selected = self.twin.select(std::slice::from_ref(&selector));
+            check_selected(&self.index, &selected, std::slice::from_ref(&selector));
+            let both: BTreeSet<SeriesId> = selected.iter().chain(&others).copied().collect();
+            let both: Vec<SeriesId> = both.into_iter().collect();
+            check_selected(&self.index, &both, &[selector, other.clone()]);
         }
         let negative = Matcher::new("late", Op::NotEqual, "yes").unwrap();
         let other = Matcher::new("third", Op::NotRegex, "t.").unwrap();
@@ -232,7 +241,7 @@ fn selects_among_many() {
         }
     }
     large.check();
-    for at in Large::SERIES..Large::SERIES + 60_000 {
+    for at in Large::SERIES..Large::SERIES + 30_000 {
         let labels = Large::labels(at);
         let id = large.index.insert(&borrowed(&labels)).unwrap();
         assert!(id.index() < Large::SERIES as usize);
@@ -272,4 +281,50 @@ fn readers_share_an_index() {
             scope.spawn(|| assert_eq!(index.select(&selectors).count(), 2));
         }
     });
+}
+
+#[test]
+fn names_and_values_are_those_of_the_selected() {
+    let index = index_of(&[
+        &[("__name__", "up"), ("job", "node"), ("pod", "a")],
+        &[("__name__", "up"), ("job", "api")],
+        &[("__name__", "down"), ("zone", "eu")],
+    ]);
+    let up = [Selector::parse("up").unwrap()];
+    assert_eq!(index.label_names(&[]), ["__name__", "job", "pod", "zone"]);
+    assert_eq!(index.label_names(&up), ["__name__", "job", "pod"]);
+    assert_eq!(index.label_values("job", &[]), ["api", "node"]);
+    assert_eq!(index.label_values("zone", &up), [""; 0]);
+    assert_eq!(index.label_values("missing", &[]), [""; 0]);
+    let without_pod = [Selector::parse(r#"up{pod=""}"#).unwrap()];
+    assert_eq!(index.label_values("job", &without_pod), ["api"]);
+}
+
+#[test]
+fn what_was_removed_is_not_counted() {
+    let mut index = index_of(&[&[("__name__", "up"), ("job", "node")], &[("__name__", "up"), ("pod", "a")]]);
+    let id = index.id(&[("__name__", "up"), ("pod", "a")]).unwrap();
+    assert!(index.remove(id));
+    let statistics = index.statistics(10);
+    assert_eq!((statistics.series, statistics.label_pairs), (1, 2));
+    assert_eq!(statistics.series_by_metric_name, [("up", 1)]);
+    assert_eq!(statistics.values_by_label_name, [("__name__", 1), ("job", 1)]);
+    assert_eq!(statistics.value_bytes_by_label_name, [("job", 4), ("__name__", 2)]);
+    assert_eq!(statistics.series_by_label_pair, [(("__name__", "up"), 1), (("job", "node"), 1)]);
+    assert_eq!(index.label_names(&[]), ["__name__", "job"]);
+    assert_eq!(index.label_values("pod", &[]), [""; 0]);
+}
+
+#[test]
+fn statistics_show_the_largest() {
+    let mut index = SeriesIndex::new();
+    for at in 0..1000u32 {
+        let (metric, uid) = (format!("m{}", at.checked_ilog2().unwrap_or(0)), at.to_string());
+        index.insert(&[("__name__", &metric), ("uid", &uid)]).unwrap();
+    }
+    let statistics = index.statistics(3);
+    assert_eq!(statistics.series_by_metric_name, [("m9", 488), ("m8", 256), ("m7", 128)]);
+    assert_eq!(statistics.series_by_label_pair[0], (("__name__", "m9"), 488));
+    assert_eq!(statistics.values_by_label_name, [("uid", 1000), ("__name__", 10)]);
+    assert!(index.statistics(0).series_by_label_pair.is_empty());
 }

@@ -117,6 +117,18 @@ impl<'a> Condition<'a> {
         }
     }
 
+    /// About how many of some candidates fulfil it, of all series that there are.
+    pub(super) fn estimate(&self, candidates: usize, all: usize) -> usize {
+        let fulfil = match &self.meaning {
+            Meaning::OneOf(values) => self.series_of(values),
+            Meaning::NoneOf(values) => all.saturating_sub(self.series_of(values)),
+            Meaning::PresentBut(values) => self.label.present().len().saturating_sub(self.series_of(values)),
+            Meaning::AbsentOr(values) => (all - self.label.present().len()) + self.series_of(values),
+            Meaning::Unread(_) => all / 2,
+        };
+        (candidates as u128 * fulfil.min(all) as u128 / all.max(1) as u128) as usize
+    }
+
     /// How many series have one of the values.
     pub(super) fn series_of(&self, values: &Values) -> usize {
         values.as_slice().iter().map(|&value| self.label.series(value).len()).sum()

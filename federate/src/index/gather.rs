@@ -6,22 +6,25 @@ use super::block::{self, Bits, View};
 const SEARCH_FACTOR: usize = 16;
 
 /// Some ids of a block. Keeps its memory from block to block.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Gather {
     /// Sorted; meaningless if `dense`.
     array: Vec<u16>,
-    /// Meaningless unless `dense`.
-    bits: Box<Bits>,
+    /// Meaningless unless `dense`; not there until it is needed.
+    bits: Option<Box<Bits>>,
     dense: bool,
 }
 
 impl Gather {
     pub(super) fn new() -> Self {
-        Self { array: Vec::new(), bits: block::no_bits(), dense: false }
+        Self::default()
     }
 
     pub(super) fn view(&self) -> View<'_> {
-        if self.dense { View::Bits(&self.bits) } else { View::Array(&self.array) }
+        match &self.bits {
+            Some(bits) if self.dense => View::Bits(bits),
+            _ => View::Array(&self.array),
+        }
     }
 
     /// Becomes these ids.
@@ -32,7 +35,7 @@ impl Gather {
             View::Ids(ids) => self.array.extend(ids.iter().map(|&id| block::low(id))),
             View::Array(array) => self.array.extend_from_slice(array),
             View::Bits(bits) => {
-                *self.bits = *bits;
+                self.bits.get_or_insert_with(block::no_bits).copy_from_slice(bits);
                 self.dense = true;
             }
         }
@@ -40,14 +43,14 @@ impl Gather {
 
     /// Becomes what is in any of several lists.
     pub(super) fn set_union<'a>(&mut self, views: impl Iterator<Item = View<'a>>) {
-        self.bits.fill(0);
+        self.bits.get_or_insert_with(block::no_bits).fill(0);
         self.dense = true;
         views.for_each(|view| self.add(view));
     }
 
     /// Adds ids. Must have been given a [union](Self::set_union) last.
     pub(super) fn add(&mut self, view: View<'_>) {
-        let bits = &mut *self.bits;
+        let bits = self.bits.get_or_insert_with(block::no_bits);
         match view {
             View::Ids(ids) => ids.iter().for_each(|&id| block::set(bits, block::low(id))),
             View::Array(array) => array.iter().for_each(|&low| block::set(bits, low)),
@@ -57,27 +60,32 @@ impl Gather {
 
     /// Keeps the ids that are in a list, or only those that are not.
     pub(super) fn keep(&mut self, view: View<'_>, wanted: bool) {
-        match (self.dense, view) {
-            (true, View::Bits(bits)) => {
-                let flip = if wanted { 0 } else { u64::MAX };
-                self.bits.iter_mut().zip(bits).for_each(|(mine, theirs)| *mine &= theirs ^ flip);
+        let Self { array, bits, dense } = self;
+        if let (Some(mine), true) = (bits, *dense) {
+            match view {
+                View::Bits(bits) => {
+                    let flip = if wanted { 0 } else { u64::MAX };
+                    mine.iter_mut().zip(bits).for_each(|(mine, theirs)| *mine &= theirs ^ flip);
+                }
+                View::Ids(ids) => keep_of_bits(mine, array, ids.iter().map(|&id| block::low(id)), wanted),
+                View::Array(theirs) => keep_of_bits(mine, array, theirs.iter().copied(), wanted),
             }
-            (true, View::Ids(ids)) => self.keep_of_bits(ids.iter().map(|&id| block::low(id)), wanted),
-            (true, View::Array(array)) => self.keep_of_bits(array.iter().copied(), wanted),
-            (false, View::Bits(bits)) => {
-                keep_of_array(&mut self.array, |low| block::has(bits, low) == wanted)
+            *dense = matches!(view, View::Bits(_)) || !wanted;
+        } else {
+            match view {
+                View::Bits(bits) => keep_of_array(array, |low| block::has(bits, low) == wanted),
+                View::Ids(ids) => keep_of_arrays(array, ids, |&id| block::low(id), wanted),
+                View::Array(theirs) => keep_of_arrays(array, theirs, |&low| low, wanted),
             }
-            (false, View::Ids(ids)) => keep_of_arrays(&mut self.array, ids, |&id| block::low(id), wanted),
-            (false, View::Array(array)) => keep_of_arrays(&mut self.array, array, |&low| low, wanted),
         }
     }
 
     /// Keeps the ids that pass.
     pub(super) fn retain(&mut self, mut passes: impl FnMut(u16) -> bool) {
-        if !self.dense {
+        let (Some(bits), true) = (&mut self.bits, self.dense) else {
             return keep_of_array(&mut self.array, passes);
-        }
-        for (at, word) in self.bits.iter_mut().enumerate() {
+        };
+        for (at, word) in bits.iter_mut().enumerate() {
             let mut left = *word;
             while left != 0 {
                 let bit = left & left.wrapping_neg();
@@ -90,17 +98,21 @@ impl Gather {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        if self.dense { self.bits.iter().all(|&word| word == 0) } else { self.array.is_empty() }
-    }
-
-    fn keep_of_bits(&mut self, theirs: impl Iterator<Item = u16>, wanted: bool) {
-        if wanted {
-            self.array.clear();
-            self.array.extend(theirs.filter(|&low| block::has(&self.bits, low)));
-            self.dense = false;
-        } else {
-            theirs.for_each(|low| block::clear(&mut self.bits, low));
+        match self.view() {
+            View::Ids(ids) => ids.is_empty(),
+            View::Array(array) => array.is_empty(),
+            View::Bits(bits) => bits.iter().all(|&word| word == 0),
         }
+    }
+}
+
+/// Keeps ids of bits: in the array those that are theirs, or in the bits those that are not.
+fn keep_of_bits(mine: &mut Bits, array: &mut Vec<u16>, theirs: impl Iterator<Item = u16>, wanted: bool) {
+    if wanted {
+        array.clear();
+        array.extend(theirs.filter(|&low| block::has(mine, low)));
+    } else {
+        theirs.for_each(|low| block::clear(mine, low));
     }
 }
 

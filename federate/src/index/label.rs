@@ -46,6 +46,19 @@ impl Label {
         &self.name
     }
 
+    /// Bytes on the heap.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let numbers = self.sorted.capacity() + self.recent.capacity() + self.free.capacity();
+        let values =
+            self.values.iter().map(|value| value.text.len() + value.series.memory_bytes()).sum::<usize>();
+        self.name.len()
+            + self.present.memory_bytes()
+            + self.values.capacity() * size_of::<Value>()
+            + values
+            + self.numbers.allocation_size()
+            + numbers * size_of::<u32>()
+    }
+
     /// The series that have the label.
     pub(super) fn present(&self) -> &Posting {
         &self.present
@@ -81,6 +94,9 @@ impl Label {
             return value;
         }
         let value = self.free.pop().unwrap_or_else(|| {
+            if self.values.len() == self.values.capacity() {
+                self.values.reserve_exact(self.values.len() / 8 + 1);
+            }
             self.values.push(Value::default());
             self.values.len() as u32 - 1
         });
@@ -153,9 +169,9 @@ impl Label {
         start..start + len
     }
 
-    /// Sorts what is recent in, once it is a sixteenth; the sort merges what is in order already.
+    /// Sorts what is recent in, once it is an eighth; the sort merges what is in order already.
     fn settle(&mut self) {
-        if self.recent.len() <= SLACK + self.sorted.len() / 16 {
+        if self.recent.len() <= SLACK + self.sorted.len() / 8 {
             return;
         }
         let Self { sorted, recent, values, .. } = self;

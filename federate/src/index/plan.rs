@@ -1,7 +1,7 @@
 //! In which order and by which means the conditions of a selector are applied.
 
 use super::SeriesIndex;
-use super::block::View;
+use super::block::{self, View};
 use super::condition::{Condition, Found, Meaning, Values};
 use super::gather::Gather;
 use super::label::{ABSENT, Label};
@@ -13,6 +13,8 @@ use crate::selector::Selector;
 // What things cost, in about nanoseconds. Only their ratios matter.
 /// To look up a value in the row of a series.
 const TEST: usize = 6;
+/// The same, and to match its text.
+const TEST_TEXT: usize = 30;
 /// To search a list for an id.
 const SEARCH: usize = 15;
 /// To read the bits of a block.
@@ -61,8 +63,8 @@ struct Test<'a> {
 
 #[derive(Debug)]
 enum Check<'a> {
-    /// The value is one of these, or is none of them.
-    Compared { values: Vec<u32>, wanted: bool },
+    /// The value is one of these, which are few, or is none of them.
+    Compared { values: Values, wanted: bool },
     /// The bit of the value says whether it passes.
     Bits(Vec<u64>),
     /// The text matches.
@@ -178,67 +180,78 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// How to apply conditions to this many candidates: lists first, because they are cheap where they are chosen.
-fn steps<'a>(index: &SeriesIndex, conditions: Vec<Condition<'a>>, candidates: usize) -> Vec<Step<'a>> {
-    let (mut steps, mut tests) = (Vec::with_capacity(conditions.len()), Vec::new());
-    for Condition { number, label, meaning } in conditions {
-        let test = |absent, check| Step::Test(Test { column: Column::new(number), absent, check });
-        let by_list = |values: &Values| {
-            let values = values.as_slice();
-            cost_of_lists(index, label, values, candidates) < TEST * candidates
-        };
-        let check = |values: Values, wanted| Check::of(label, values, wanted);
-        let present = Lists::One(label.present());
-        let by_presence = label.present().is_dense() || label.present().len() < candidates * TEST;
-        match meaning {
-            Meaning::OneOf(values) if by_list(&values) => {
-                steps.push(Step::Lists { lists: Lists::of(label, values.as_slice()), wanted: true });
-            }
-            Meaning::OneOf(values) => tests.push(test(false, check(values, true))),
-            Meaning::NoneOf(values) if by_list(&values) => {
-                steps.push(Step::Lists { lists: Lists::of(label, values.as_slice()), wanted: false });
-            }
-            Meaning::NoneOf(values) => tests.push(test(true, check(values, false))),
-            Meaning::PresentBut(values) if by_presence && by_list(&values) => {
-                steps.push(Step::Lists { lists: present, wanted: true });
-                if !values.as_slice().is_empty() {
-                    steps.push(Step::Lists { lists: Lists::of(label, values.as_slice()), wanted: false });
-                }
-            }
-            Meaning::PresentBut(values) => tests.push(test(false, check(values, false))),
-            Meaning::AbsentOr(values) if by_presence && values.as_slice().is_empty() => {
-                steps.push(Step::Lists { lists: present, wanted: false });
-            }
-            Meaning::AbsentOr(values) if by_presence && by_list(&values) => {
-                let lists = Lists::of(label, values.as_slice());
-                steps.push(Step::AbsentOr { present: label.present(), lists });
-            }
-            Meaning::AbsentOr(values) => tests.push(test(true, check(values, true))),
-            Meaning::Unread(matcher) => {
-                tests.push(test(matcher.matches_empty(), Check::Text { label, matcher }));
-            }
+/// How to apply conditions to this many candidates: always next what costs least for those that are left.
+fn steps<'a>(
+    index: &SeriesIndex,
+    mut conditions: Vec<Condition<'a>>,
+    mut candidates: usize,
+) -> Vec<Step<'a>> {
+    let mut steps = Vec::with_capacity(conditions.len());
+    loop {
+        let costs = conditions.iter().map(|condition| cost(index, condition, candidates)).enumerate();
+        let Some((at, (_, by_lists))) = costs.min_by_key(|&(_, (cost, _))| cost) else { return steps };
+        let condition = conditions.swap_remove(at);
+        candidates = condition.estimate(candidates, index.live.len());
+        if by_lists {
+            push_lists(condition, &mut steps);
+        } else {
+            steps.push(Step::Test(Test::of(condition)));
         }
     }
-    steps.append(&mut tests);
-    steps
 }
 
-fn cost_of_lists(index: &SeriesIndex, label: &Label, values: &[u32], candidates: usize) -> usize {
-    let blocks = index.rows.ids() / super::block::IDS + 1;
-    match values {
+/// What it costs to apply a condition, and whether by lists.
+fn cost(index: &SeriesIndex, condition: &Condition<'_>, candidates: usize) -> (usize, bool) {
+    let blocks = index.rows.ids() / block::IDS + 1;
+    let one = |list: &Posting| {
+        if list.is_dense() {
+            candidates.min(blocks * BLOCK)
+        } else {
+            (candidates + list.len()).min(candidates * SEARCH)
+        }
+    };
+    let unite = |list: &Posting| if list.is_dense() { blocks * BLOCK } else { list.len() * UNITE };
+    let label = condition.label;
+    let lists = |values: &Values| match values.as_slice() {
         [] => 0,
-        &[value] => {
-            let list = label.series(value);
-            let read = if list.is_dense() { blocks * BLOCK } else { list.len() + candidates };
-            read.min(candidates * if list.is_dense() { 1 } else { SEARCH })
+        &[value] => one(label.series(value)),
+        many => many.iter().map(|&value| unite(label.series(value))).sum::<usize>() + blocks * BLOCK,
+    };
+    let by_lists = match &condition.meaning {
+        Meaning::OneOf(values) | Meaning::NoneOf(values) => lists(values),
+        Meaning::PresentBut(values) => one(label.present()) + lists(values),
+        Meaning::AbsentOr(values) if values.as_slice().is_empty() => one(label.present()),
+        Meaning::AbsentOr(values) => unite(label.present()) + lists(values),
+        Meaning::Unread(_) => return (TEST_TEXT * candidates, false),
+    };
+    let by_test = TEST * candidates;
+    if by_lists < by_test { (by_lists, true) } else { (by_test, false) }
+}
+
+fn push_lists<'a>(condition: Condition<'a>, steps: &mut Vec<Step<'a>>) {
+    let Condition { label, meaning, .. } = condition;
+    let present = label.present();
+    match meaning {
+        Meaning::OneOf(values) => {
+            steps.push(Step::Lists { lists: Lists::of(label, values.as_slice()), wanted: true });
         }
-        many => {
-            let unite = |&value: &u32| {
-                let list = label.series(value);
-                if list.is_dense() { blocks * BLOCK } else { list.len() * UNITE }
-            };
-            many.iter().map(unite).sum::<usize>() + blocks * BLOCK
+        Meaning::NoneOf(values) => {
+            steps.push(Step::Lists { lists: Lists::of(label, values.as_slice()), wanted: false });
         }
+        Meaning::PresentBut(values) => {
+            steps.push(Step::Lists { lists: Lists::One(present), wanted: true });
+            if !values.as_slice().is_empty() {
+                steps.push(Step::Lists { lists: Lists::of(label, values.as_slice()), wanted: false });
+            }
+        }
+        Meaning::AbsentOr(values) if values.as_slice().is_empty() => {
+            steps.push(Step::Lists { lists: Lists::One(present), wanted: false });
+        }
+        Meaning::AbsentOr(values) => {
+            steps.push(Step::AbsentOr { present, lists: Lists::of(label, values.as_slice()) });
+        }
+        // Has no lists.
+        Meaning::Unread(_) => steps.push(Step::Test(Test::of(Condition { meaning, ..condition }))),
     }
 }
 
@@ -273,17 +286,29 @@ impl<'a> Lists<'a> {
     }
 }
 
-impl Test<'_> {
+impl<'a> Test<'a> {
+    fn of(condition: Condition<'a>) -> Self {
+        let Condition { number, label, meaning } = condition;
+        let (absent, check) = match meaning {
+            Meaning::OneOf(values) => (false, Check::of(label, values, true)),
+            Meaning::NoneOf(values) => (true, Check::of(label, values, false)),
+            Meaning::PresentBut(values) => (false, Check::of(label, values, false)),
+            Meaning::AbsentOr(values) => (true, Check::of(label, values, true)),
+            Meaning::Unread(matcher) => (matcher.matches_empty(), Check::Text { label, matcher }),
+        };
+        Self { column: Column::new(number), absent, check }
+    }
+
     fn apply(&mut self, base: u32, rows: &Rows, to: &mut Gather) {
         let Self { column, absent, check } = self;
         let mut value_of = |low: u16| rows.value(base | u32::from(low), column);
         match check {
-            Check::Compared { values, wanted } => match values[..] {
+            Check::Compared { values, wanted } => match *values.as_slice() {
                 [one] => to.retain(|low| match value_of(low) {
                     ABSENT => *absent,
                     value => (value == one) == *wanted,
                 }),
-                _ => to.retain(|low| match value_of(low) {
+                ref values => to.retain(|low| match value_of(low) {
                     ABSENT => *absent,
                     value => values.contains(&value) == *wanted,
                 }),
@@ -302,13 +327,12 @@ impl Test<'_> {
 
 impl Check<'_> {
     fn of(label: &Label, values: Values, wanted: bool) -> Self {
-        let values = values.as_slice();
-        if values.len() <= MAX_COMPARED {
-            return Self::Compared { values: values.to_vec(), wanted };
+        if values.as_slice().len() <= MAX_COMPARED {
+            return Self::Compared { values, wanted };
         }
         let flip = if wanted { 0 } else { u64::MAX };
         let mut bits = vec![flip; (label.numbers() as usize).div_ceil(64)];
-        values.iter().for_each(|&value| bits[value as usize / 64] ^= 1 << (value % 64));
+        values.as_slice().iter().for_each(|&value| bits[value as usize / 64] ^= 1 << (value % 64));
         Self::Bits(bits)
     }
 }

@@ -46,6 +46,19 @@ impl Posting {
         matches!(self, Self::Empty)
     }
 
+    /// Bytes on the heap.
+    pub(super) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Empty | Self::One(_) => 0,
+            Self::Plain(plain) => size_of::<Plain>() + plain.ids.capacity() * size_of::<u32>(),
+            Self::Blocks(blocks) => {
+                let tables =
+                    blocks.keys.capacity() * size_of::<u16>() + blocks.blocks.capacity() * size_of::<Block>();
+                size_of::<Blocks>() + tables + blocks.blocks.iter().map(Block::memory_bytes).sum::<usize>()
+            }
+        }
+    }
+
     /// All ids, if they stand next to each other in memory.
     pub(super) fn as_slice(&self) -> Option<&[u32]> {
         match self {
@@ -147,7 +160,7 @@ impl Posting {
     /// Whether most of it are bits, of which a whole block is read at once.
     pub(super) fn is_dense(&self) -> bool {
         match self {
-            Self::Blocks(blocks) => blocks.len / blocks.keys.len().max(1) > 4096,
+            Self::Blocks(blocks) => blocks.len / blocks.keys.len().max(1) > block::MAX_ARRAY,
             _ => false,
         }
     }

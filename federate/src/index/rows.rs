@@ -66,6 +66,15 @@ impl Rows {
         self.places.len() - self.free.len()
     }
 
+    /// Bytes on the heap, but for those that find a shape.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let cells = |shape: &Shape| shape.labels.len() + shape.cells.capacity() + shape.free.capacity();
+        let numbers = self.free.capacity() + self.shapes.iter().map(cells).sum::<usize>();
+        self.shapes.capacity() * size_of::<Shape>()
+            + self.places.capacity() * size_of::<Place>()
+            + numbers * size_of::<u32>()
+    }
+
     /// All ids are below this.
     pub(super) fn ids(&self) -> usize {
         self.places.len()
@@ -114,16 +123,18 @@ impl Rows {
             .or_else(|| u32::try_from(self.places.len()).ok().filter(|&id| id != u32::MAX))
     }
 
-    /// Adds a row under an id: one from [`Self::next_id`], or a higher one, which leaves ids free.
+    /// Leaves an id free that is the first without a place.
+    pub(super) fn skip(&mut self, id: u32) {
+        push(&mut self.places, NOWHERE);
+        self.free.push(id);
+    }
+
+    /// Adds a row under [the id that is next](Self::next_id), or the first without a place.
     pub(super) fn insert(&mut self, id: u32, labels: &[u32], values: &[u32]) {
-        if self.free.last() == Some(&id) {
-            self.free.pop();
-        }
-        while self.places.len() <= id as usize {
-            if self.places.len() < id as usize {
-                self.free.push(self.places.len() as u32);
-            }
+        if id as usize == self.places.len() {
             push(&mut self.places, NOWHERE);
+        } else {
+            self.free.pop();
         }
         let at = self.find_shape(labels).unwrap_or_else(|| {
             let at = self.shapes.len() as u32;
