@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
+use prometheus_parse::{Scrape, Value};
 use promha_federate::exposition::text::TextParser;
 use promha_federate::exposition::{Entry, Limits};
-use prometheus_parse::{Scrape, Value};
 
 /// When samples with timestamps were taken; what the rival puts where there is none is much later.
 const T_MS: i64 = 1_700_000_000_000;
@@ -17,10 +17,14 @@ pub(crate) fn benches(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("federate/parse-text/100k-samples");
     group.throughput(Throughput::Bytes(text.len() as u64));
-    group.bench_function("promha", |b| b.iter(|| read(TextParser::new(black_box(text.as_bytes()), Limits::default()))));
+    group.bench_function("promha", |b| {
+        b.iter(|| read(TextParser::new(black_box(text.as_bytes()), Limits::default())))
+    });
     group.sample_size(10);
     group.bench_function("prometheus-parse", |b| {
-        b.iter(|| Scrape::parse(black_box(&text).lines().map(|line| Ok(line.to_owned()))).unwrap().samples.len());
+        b.iter(|| {
+            Scrape::parse(black_box(&text).lines().map(|line| Ok(line.to_owned()))).unwrap().samples.len()
+        });
     });
     group.finish();
 }
@@ -73,21 +77,27 @@ fn scraped(samples: usize) -> String {
         }
         writeln!(text, "# HELP request_duration_{n}_seconds How long it took.").unwrap();
         writeln!(text, "# TYPE request_duration_{n}_seconds histogram").unwrap();
-        let bounds =
-            ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"];
+        let bounds = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"];
         for i in 0..20 {
-            let labels = format!("cluster=\"eu-{}\",handler=\"/api/v1/write\",method=\"{}\"", i / 4, methods[i % 4]);
+            let labels =
+                format!("cluster=\"eu-{}\",handler=\"/api/v1/write\",method=\"{}\"", i / 4, methods[i % 4]);
             for (k, le) in bounds.iter().enumerate() {
                 if !line(
                     &mut text,
-                    format_args!("request_duration_{n}_seconds_bucket{{{labels},le=\"{le}\"}} {}", i * 1_000 + k * 17),
+                    format_args!(
+                        "request_duration_{n}_seconds_bucket{{{labels},le=\"{le}\"}} {}",
+                        i * 1_000 + k * 17
+                    ),
                 ) {
                     break 'all;
                 }
             }
             let sum = (i * 1_000) as f64 * 0.173_281_912 + 0.1;
             if !line(&mut text, format_args!("request_duration_{n}_seconds_sum{{{labels}}} {sum}"))
-                || !line(&mut text, format_args!("request_duration_{n}_seconds_count{{{labels}}} {}", i * 1_000))
+                || !line(
+                    &mut text,
+                    format_args!("request_duration_{n}_seconds_count{{{labels}}} {}", i * 1_000),
+                )
             {
                 break 'all;
             }
@@ -133,8 +143,10 @@ fn ours(text: &str) -> Vec<Sample> {
     while let Some(entry) = parser.next_entry().unwrap() {
         let Entry::Series(series) = entry else { continue };
         let labels = |label: &&(&str, &str)| label.0 != "__name__" && label.0 != "le";
-        let labels = series.labels().iter().filter(labels).map(|&(name, value)| (name.to_owned(), value.to_owned()));
-        let bound = series.labels().iter().find(|label| label.0 == "le").map(|label| label.1.parse::<f64>().unwrap());
+        let labels =
+            series.labels().iter().filter(labels).map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        let bound =
+            series.labels().iter().find(|label| label.0 == "le").map(|label| label.1.parse::<f64>().unwrap());
         let name = series.name().strip_suffix("_bucket").unwrap_or(series.name());
         let bound = bound.map(f64::to_bits);
         all.push((name.to_owned(), labels.collect(), series.value().to_bits(), bound, series.t_ms()));
