@@ -1,5 +1,7 @@
 //! What holds for any input: no bytes make a parser panic, what is written is read again, and nothing is allocated for entries.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
+
 mod common {
     pub(crate) mod plain_text;
 }
@@ -54,13 +56,15 @@ struct Family {
 #[derive(Debug, Clone, PartialEq)]
 struct Sample {
     suffix: &'static str,
-    labels: Vec<(String, String)>,
+    labels: Labels,
     value: f64,
     t_ms: Option<i64>,
-    exemplar: Option<(Vec<(String, String)>, f64, Option<i64>)>,
+    exemplar: Option<(Labels, f64, Option<i64>)>,
 }
 
-fn labels() -> impl Strategy<Value = Vec<(String, String)>> {
+type Labels = Vec<(String, String)>;
+
+fn labels() -> impl Strategy<Value = Labels> {
     prop::collection::btree_map("[a-zA-Z_][a-z0-9_]{0,4}|[^\0]{1,3}", "\\PC{0,5}|[\\\\\"\n\0 a]{0,4}", 0..4)
         .prop_map(|labels| labels.into_iter().filter(|label| label.0 != "__name__").collect())
 }

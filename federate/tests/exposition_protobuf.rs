@@ -1,5 +1,7 @@
 //! Protobuf, against owned messages.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
+
 mod common {
     pub(crate) mod client_model;
 }
