@@ -109,7 +109,8 @@ impl Plain<'_> {
         let family = if self.peek() == Some(b'"') { self.quoted(true)? } else { self.name(true)? };
         let text = self.while_(|byte| byte != b'\n');
         self.line_end()?;
-        let text = String::from_utf8(text.get(1..).unwrap_or_default().to_vec()).ok()?;
+        let text = String::from_utf8(text).ok()?;
+        let text = if text.is_empty() { text } else { text.get(1..)?.to_owned() };
         if word == b"HELP" {
             let text = if text.trim_matches([' ', '\t']).is_empty() { String::new() } else { text };
             return Some(format!("help {family} {}", unescaped(&text, false)));
