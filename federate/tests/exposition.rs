@@ -1,5 +1,7 @@
 //! What is taken and what is refused, and what becomes of it.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
+
 mod common {
     pub(crate) mod cases;
 }
@@ -57,7 +59,7 @@ fn check(format: Format, cases: &[Case]) {
     for case in cases {
         let (_, result) = entries(format, case.input);
         let found =
-            result.as_ref().map(|()| ()).map_err(|error| (error.line().unwrap(), error.column().unwrap()));
+            result.as_ref().copied().map_err(|error| (error.line().unwrap(), error.column().unwrap()));
         if found != case.expected {
             let input = String::from_utf8_lossy(case.input);
             wrong.push(format!("{input:?}: expected {:?}, found {found:?} {result:?}", case.expected));

@@ -5,21 +5,22 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use prometheus_parse::{Scrape, Value};
-use promha_federate::exposition::text::TextParser;
-use promha_federate::exposition::{Entry, Limits};
+use promha_federate::exposition::{Entry, Format, Limits, Parser};
+
+#[path = "../../../federate/tests/common/client_model.rs"]
+mod client_model;
+
+use client_model::{Bucket, Counter, Histogram, LabelPair, Metric, MetricFamily};
 
 /// When samples with timestamps were taken; what the rival puts where there is none is much later.
 const T_MS: i64 = 1_700_000_000_000;
 
 pub(crate) fn benches(c: &mut Criterion) {
     let text = scraped(100_000);
-    assert!(ours(&text) == theirs(&text));
-
+    assert!(ours(Format::Text, &text) == theirs(&text));
     let mut group = c.benchmark_group("federate/parse-text/100k-samples");
     group.throughput(Throughput::Bytes(text.len() as u64));
-    group.bench_function("promha", |b| {
-        b.iter(|| read(TextParser::new(black_box(text.as_bytes()), Limits::default())))
-    });
+    group.bench_function("promha", |b| b.iter(|| read(Format::Text, black_box(text.as_bytes()))));
     group.sample_size(10);
     group.bench_function("prometheus-parse", |b| {
         b.iter(|| {
@@ -27,18 +28,89 @@ pub(crate) fn benches(c: &mut Criterion) {
         });
     });
     group.finish();
+
+    let samples = ours(Format::Text, &text);
+    let text = in_seconds(&text) + "# EOF\n";
+    assert!(ours(Format::OpenMetrics, &text) == samples);
+    let mut group = c.benchmark_group("federate/parse-openmetrics/100k-samples");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    group.bench_function("promha", |b| b.iter(|| read(Format::OpenMetrics, black_box(text.as_bytes()))));
+    group.finish();
+
+    let families = exposed(500);
+    let bytes = client_model::encode(&families);
+    assert!(client_model::decode(&bytes).unwrap() == families);
+    assert_eq!(read(Format::Protobuf, &bytes).0, 100_000);
+    let mut group = c.benchmark_group("federate/parse-protobuf/100k-samples");
+    group.throughput(Throughput::Bytes(bytes.len() as u64));
+    group.bench_function("promha", |b| b.iter(|| read(Format::Protobuf, black_box(&bytes))));
+    group.bench_function("prost", |b| b.iter(|| client_model::decode(black_box(&bytes)).unwrap().len()));
+    group.finish();
 }
 
-/// Looks at everything.
-fn read(mut parser: TextParser<'_>) -> (usize, f64) {
-    let (mut labels, mut sum) = (0, 0.0);
+/// The same text with timestamps as OpenMetrics has them.
+fn in_seconds(text: &str) -> String {
+    let millis = T_MS.to_string();
+    let millis = format!(" {}", &millis[..10]);
+    text.lines().fold(String::new(), |mut all, line| {
+        match line.rsplit_once(&millis) {
+            Some((sample, rest)) => writeln!(all, "{sample}{millis}.{rest}").unwrap(),
+            None => writeln!(all, "{line}").unwrap(),
+        }
+        all
+    })
+}
+
+/// Looks at every label and value; how many samples there are, and the sum.
+fn read(format: Format, input: &[u8]) -> (usize, f64) {
+    let mut parser = Parser::new(format, input, Limits::default());
+    let (mut count, mut sum) = (0, 0.0);
     while let Some(entry) = parser.next_entry().unwrap() {
         if let Entry::Series(series) = entry {
-            labels += black_box(series.labels()).len();
+            black_box(series.labels());
+            count += 1;
             sum += series.value();
         }
     }
-    (labels, sum)
+    (count, sum)
+}
+
+/// As many families of 100 counters as asked for, and as many of histograms that are 100 samples.
+fn exposed(families: usize) -> Vec<MetricFamily> {
+    let label = |name: &str, value: String| LabelPair { name: name.to_owned(), value };
+    let labels = |n: usize, i: usize| {
+        vec![
+            label("code", ["200", "404", "500"][i % 3].to_owned()),
+            label("handler", format!("/api/v1/query_{i}")),
+            label("instance", format!("10.0.{n}.{i}:9090")),
+            label("job", "frontend".to_owned()),
+        ]
+    };
+    let mut all = Vec::new();
+    for n in 0..families {
+        let counter = |i: usize| {
+            let counter = Counter { value: (n * 7_919 + i) as f64, ..<_>::default() };
+            Metric { label: labels(n, i), counter: Some(counter), ..<_>::default() }
+        };
+        let help = "How many requests were answered.".to_owned();
+        let name = format!("http_requests_{n}_total");
+        all.push(MetricFamily { name, help, metric: (0..100).map(counter).collect(), ..<_>::default() });
+
+        // 17 bounds and the one beyond them, the count and the sum make 20.
+        let histogram = |i: usize| {
+            let bucket = |k: i32| {
+                let (upper_bound, count) = (0.005 * 2_f64.powi(k), k as u64 * 10);
+                Bucket { upper_bound, count, ..<_>::default() }
+            };
+            let bucket = (0..17).map(bucket).collect();
+            let histogram = Histogram { bucket, count: 170, sum: 0.173_281_912, ..<_>::default() };
+            Metric { label: labels(n, i), histogram: Some(histogram), ..<_>::default() }
+        };
+        let name = format!("request_duration_{n}_seconds");
+        let metric = (0..5).map(histogram).collect();
+        all.push(MetricFamily { name, metric_type: 4, metric, ..<_>::default() });
+    }
+    all
 }
 
 /// As many samples as asked for, of counters, gauges and histograms as services, nodes and clusters have them: 3 to 8 labels,
@@ -137,8 +209,8 @@ fn scraped(samples: usize) -> String {
 /// A sample, where bounds of buckets are numbers.
 type Sample = (String, Vec<(String, String)>, u64, Option<u64>, Option<i64>);
 
-fn ours(text: &str) -> Vec<Sample> {
-    let mut parser = TextParser::new(text.as_bytes(), Limits::default());
+fn ours(format: Format, text: &str) -> Vec<Sample> {
+    let mut parser = Parser::new(format, text.as_bytes(), Limits::default());
     let mut all = Vec::new();
     while let Some(entry) = parser.next_entry().unwrap() {
         let Entry::Series(series) = entry else { continue };

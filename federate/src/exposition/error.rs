@@ -20,12 +20,18 @@ use thiserror::Error;
 /// # Ok::<(), promha_federate::exposition::ExpositionError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}{kind}", Place { line: *.line, column: *.column, offset: *.offset })]
-pub struct ExpositionError {
+#[error("{0}")]
+pub struct ExpositionError(
+    // In a box, so that results without an error are small.
+    Box<Place>,
+);
+
+/// Something wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
     kind: ExpositionErrorKind,
     offset: usize,
-    line: Option<usize>,
-    column: Option<usize>,
+    line_and_column: Option<(usize, usize)>,
 }
 
 impl ExpositionError {
@@ -35,49 +41,44 @@ impl ExpositionError {
         let before = &text[..offset.min(text.len())];
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
         let line = memchr::memchr_iter(b'\n', before).count() + 1;
-        Self { kind, offset, line: Some(line), column: Some(before.len() - line_start + 1) }
+        let line_and_column = Some((line, before.len() - line_start + 1));
+        Self(Box::new(Place { kind, offset, line_and_column }))
     }
 
     /// An error at `offset` of bytes that have no lines.
     #[cold]
     pub(super) fn in_bytes(kind: ExpositionErrorKind, offset: usize) -> Self {
-        Self { kind, offset, line: None, column: None }
+        Self(Box::new(Place { kind, offset, line_and_column: None }))
     }
 
     /// What is wrong.
     pub fn kind(&self) -> &ExpositionErrorKind {
-        &self.kind
+        &self.0.kind
     }
 
     /// Where it is wrong, in bytes from the start of the input: the first byte of the smallest piece that is bad.
     pub fn offset(&self) -> usize {
-        self.offset
+        self.0.offset
     }
 
     /// The line of the text, the first one is 1. Protobuf has none.
     pub fn line(&self) -> Option<usize> {
-        self.line
+        self.0.line_and_column.map(|place| place.0)
     }
 
     /// The byte of the line, the first one is 1. Protobuf has none.
     pub fn column(&self) -> Option<usize> {
-        self.column
+        self.0.line_and_column.map(|place| place.1)
     }
-}
-
-/// Where it is, as text in front of what it is.
-struct Place {
-    line: Option<usize>,
-    column: Option<usize>,
-    offset: usize,
 }
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.line, self.column) {
-            (Some(line), Some(column)) => write!(f, "line {line}, column {column} (byte {}): ", self.offset),
-            _ => write!(f, "byte {}: ", self.offset),
+        match self.line_and_column {
+            Some((line, column)) => write!(f, "line {line}, column {column} (byte {}): ", self.offset)?,
+            None => write!(f, "byte {}: ", self.offset)?,
         }
+        self.kind.fmt(f)
     }
 }
 

@@ -158,16 +158,32 @@ pub(super) fn sort<'a>(pairs: &mut [(&'a str, &'a str)]) -> Option<[&'a str; 2]>
 
 #[inline(never)]
 fn sort_unsorted<'a>(pairs: &mut [(&'a str, &'a str)]) -> Option<[&'a str; 2]> {
-    pairs.sort_unstable_by(|one, other| one.0.cmp(other.0));
+    if pairs.len() > FEW {
+        pairs.sort_unstable_by(|one, other| one.0.cmp(other.0));
+    } else {
+        for end in 1..pairs.len() {
+            let mut at = end;
+            while at > 0 && is_before(pairs[at].0, pairs[at - 1].0) {
+                pairs.swap(at, at - 1);
+                at -= 1;
+            }
+        }
+    }
     pairs.windows(2).find(|two| two[0].0 == two[1].0).map(|two| [two[0].0, two[1].0])
 }
 
+/// So many labels are sorted by putting each into its place.
+const FEW: usize = 20;
+
+/// Names differ mostly in one of their first bytes, for which it is not worthwhile to call anything.
 #[inline]
 fn is_before(one: &str, other: &str) -> bool {
-    match (one.as_bytes().first(), other.as_bytes().first()) {
-        (Some(one), Some(other)) if one != other => one < other,
-        _ => one < other,
+    for (one, other) in one.bytes().zip(other.bytes()) {
+        if one != other {
+            return one < other;
+        }
     }
+    one.len() < other.len()
 }
 
 /// Appends `text` without its escapes: of a backslash, a line break and, if wanted, a quote. Any other backslash stands for

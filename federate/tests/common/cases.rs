@@ -202,7 +202,7 @@ pub const OPENMETRICS: &[Case] = &[
     no(b"a 1\r\n# EOF\n", 1, 3),
     // Labels.
     yes(b"a{b=\"c\",d=\"e\"} 1\n# EOF\n"),
-    yes(b"a{b=\"c\",} 1\n# EOF\n"),
+    new(yes(b"a{b=\"c\",} 1\n# EOF\n")),
     yes(b"a{b=\"\\\\\\\"\\n\\x\"} 1\n# EOF\n"),
     no(b"a{b=\"c\"d=\"e\"} 1\n# EOF\n", 1, 8),
     no(b"a{,} 1\n# EOF\n", 1, 3),
@@ -224,7 +224,8 @@ pub const OPENMETRICS: &[Case] = &[
     no(b"a 1 1 1\n# EOF\n", 1, 6),
     // Exemplars.
     yes(b"a_total 1 # {} 2\na_total 1 # {b=\"c\"} 2 3.5\na_total 1 5 # {b=\"c\",d=\"e\"} 2\n# EOF\n"),
-    yes(b"a 1 # {b=\"c\",} NaN\n# EOF\n"),
+    new(yes(b"a_total 1 # {b=\"c\",} NaN\n# EOF\n")),
+    new(yes(b"a 1 # {b=\"c\"} 2\n# EOF\n")),
     no(b"a 1 # {b=\"c\"} 2 NaN\n# EOF\n", 1, 17),
     no(b"a 1 # {b=\"c\"} 2 3 4\n# EOF\n", 1, 18),
     no(b"a 1 # {b=\"c\"}\n# EOF\n", 1, 14),

@@ -110,7 +110,8 @@ impl<'w> OpenMetricsWriter<'w> {
         check_name(family)?;
         let can_have_unit = !matches!(metric_type, MetricType::Info | MetricType::StateSet);
         let is_suffix = family.strip_suffix(unit).is_some_and(|before| before.ends_with('_'));
-        if !unit.is_empty() && !(can_have_unit && is_suffix) {
+        let is_unit = unit.is_empty() || can_have_unit && is_suffix;
+        if !is_unit {
             return Err(WriteError::Unit { family: family.to_owned(), unit: unit.to_owned() });
         }
         self.family.clear();

@@ -1,7 +1,7 @@
 //! One metric of a family: everything in it, whatever the type of the family.
 
 use super::wire::{Field, Reader, unzigzag};
-use crate::exposition::entry::ExemplarNumbers;
+use crate::exposition::entry::{ExemplarNumbers, NAME};
 use crate::exposition::error::{ExpositionError, ExpositionErrorKind as Kind, Limit};
 use crate::exposition::histogram::Span;
 use crate::exposition::labels::{check, over};
@@ -153,9 +153,15 @@ impl Histogram {
 }
 
 impl<'a> Metric<'a> {
-    /// Reads the message in place of what was there.
-    pub(super) fn read(&mut self, mut reader: Reader<'a>, limits: &Limits) -> Result<(), ExpositionError> {
+    /// Reads the message of a metric with this name in place of what was there.
+    pub(super) fn read(
+        &mut self,
+        name: &'a str,
+        mut reader: Reader<'a>,
+        limits: &Limits,
+    ) -> Result<(), ExpositionError> {
         self.clear();
+        self.labels.push((NAME, name));
         if reader.len() > limits.max_line_bytes {
             let kind = over(Limit::LineBytes, limits.max_line_bytes, reader.len());
             return Err(ExpositionError::in_bytes(kind, reader.offset()));
@@ -167,7 +173,7 @@ impl<'a> Metric<'a> {
                     if name.is_empty() {
                         return Err(unexpected("a label name", field));
                     }
-                    check(limits, self.labels.len() + 1, name, value)
+                    check(limits, self.labels.len(), name, value)
                         .map_err(|kind| ExpositionError::in_bytes(kind, field.offset))?;
                     self.labels.push((name, value));
                 }

@@ -229,8 +229,7 @@ impl<'a> ProtobufParser<'a> {
             }
             let message = self.family.rest.message(field)?;
             let start = message.offset();
-            self.metric.read(message, &self.limits)?;
-            self.metric.labels.push((NAME, self.family.name));
+            self.metric.read(self.family.name, message, &self.limits)?;
             if let Some(twice) = sort(&mut self.metric.labels) {
                 let kind = Kind::DuplicateLabel { name: twice[0].to_owned() };
                 return Err(ExpositionError::in_bytes(kind, start));
@@ -301,7 +300,10 @@ impl<'a> ProtobufParser<'a> {
         if let Some(name) = pairs.iter_mut().find(|label| label.0 == NAME) {
             name.1 = sample.name;
         }
-        pairs.extend(sample.more);
+        if let Some(more) = sample.more {
+            // A label of the same name is found when they are lent.
+            pairs.insert(pairs.partition_point(|label| label.0 < more.0), more);
+        }
         let count = pairs.len();
         if let Some(exemplar) = sample.exemplar {
             let (start, end) = exemplar.labels;
