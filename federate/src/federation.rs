@@ -219,7 +219,9 @@ impl Federation {
         let (mut family, mut labels, mut written) = (None, Vec::new(), 0);
         for (name, series) in gathered.iter() {
             let sample = source.newest(series, from_ms, now_ms).map_err(failed)?;
-            let Some(Sample { at_ms, value }) = sample.filter(|sample| sample.travels(format)) else { continue };
+            let Some(Sample { at_ms, value }) = sample.filter(|sample| sample.travels(format)) else {
+                continue;
+            };
             if family != Some((name, value.kind())) {
                 family = Some((name, value.kind()));
                 writer.family(name, value.kind());

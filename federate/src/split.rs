@@ -82,7 +82,9 @@ pub enum SplitError {
         federation: String,
     },
     /// What stays cannot be left out with so few selectors.
-    #[error("{federation:?} needs more than {limit} selectors, because what stays has to be left out of them")]
+    #[error(
+        "{federation:?} needs more than {limit} selectors, because what stays has to be left out of them"
+    )]
     TooMany {
         /// The name of the federation.
         federation: String,

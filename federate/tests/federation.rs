@@ -37,10 +37,11 @@ fn fixed(case: &Json) -> Option<String> {
     let mut memory = Memory::default();
     for series in case["series"].as_array().unwrap() {
         let labels = serde_json::from_value(series["labels"].clone()).unwrap();
-        let samples = series["samples"].as_array().unwrap().iter().map(|pair| Sample {
-            at_ms: pair[0].as_i64().unwrap(),
-            value: value(pair[1].as_str().unwrap()),
-        });
+        let samples = series["samples"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|pair| Sample { at_ms: pair[0].as_i64().unwrap(), value: value(pair[1].as_str().unwrap()) });
         memory.0.push((labels, samples.collect()));
     }
     let external: BTreeMap<String, String> =
@@ -74,7 +75,8 @@ fn real(case: &Json) -> Option<String> {
     let mut scraped = scrape(case["scraped_body"].as_str().unwrap(), job, instance);
 
     // The time of the scrape is that of the newest sample.
-    let in_messages = body.split("timestamp_ms: ").skip(1).map(|rest| between(rest, "", "\n").parse().unwrap());
+    let in_messages =
+        body.split("timestamp_ms: ").skip(1).map(|rest| between(rest, "", "\n").parse().unwrap());
     let at_ms = answered.iter().filter_map(|line| line.at_ms).chain(in_messages).max();
     let at_ms = at_ms.unwrap_or(1_795_332_075_980);
     let (samples, duration) = (scraped.len() as f64, "scrape_duration_seconds");
@@ -112,12 +114,14 @@ fn compare(case: &Json, federation: &Federation, memory: &Memory, now_ms: i64) -
             return Some(format!("{ours} instead of {hex}"));
         }
     } else {
-        let (ours, theirs) = (ordered(&String::from_utf8(body).unwrap()), ordered(case["body"].as_str().unwrap()));
+        let (ours, theirs) =
+            (ordered(&String::from_utf8(body).unwrap()), ordered(case["body"].as_str().unwrap()));
         if ours != theirs {
             return Some(format!("\n{ours}instead of\n{theirs}"));
         }
     }
-    let content_type = head.headers.iter().find(|header| header.0 == "content-type").map(|header| &header.1[..]);
+    let content_type =
+        head.headers.iter().find(|header| header.0 == "content-type").map(|header| &header.1[..]);
     let (ours, theirs) =
         ((Some(head.status.into()), content_type), (case["status"].as_u64(), case["content_type"].as_str()));
     (ours != theirs).then(|| format!("{ours:?} instead of {theirs:?}"))

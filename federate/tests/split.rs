@@ -12,7 +12,8 @@ type Labels = Vec<(&'static str, &'static str)>;
 #[test]
 fn every_rule_takes_its_series_until_one_keeps_them() {
     let split = Split::new(vec![
-        Rule::travels("health", &["up", "{__name__=\"scrape_duration_seconds\"}"], &["global", "eu"]).unwrap(),
+        Rule::travels("health", &["up", "{__name__=\"scrape_duration_seconds\"}"], &["global", "eu"])
+            .unwrap(),
         Rule::stays("secret", &["{team=\"x\",__name__=~\"pay_.*\"}"]).unwrap(),
         Rule::travels("team", &["{team=~\".+\"}"], &["teams", "global"]).unwrap(),
     ])
@@ -31,7 +32,8 @@ fn every_rule_takes_its_series_until_one_keeps_them() {
     ];
     let report = split.report(series.iter().map(Vec::as_slice));
     assert_eq!((report.series, report.stay, report.untaken, report.shared), (5, 2, 1, 1));
-    let rules: Vec<_> = report.rules.iter().map(|rule| (rule.name.as_str(), rule.taken, rule.alone)).collect();
+    let rules: Vec<_> =
+        report.rules.iter().map(|rule| (rule.name.as_str(), rule.taken, rule.alone)).collect();
     assert_eq!(rules, [("health", 2, 1), ("secret", 1, 1), ("team", 2, 1)]);
     assert_eq!(report.federations, [("global".into(), 3), ("eu".into(), 2), ("teams".into(), 2)]);
     assert_eq!(report.untaken_examples[0].series, "{__name__=\"other\\\"s\"}");
@@ -39,7 +41,10 @@ fn every_rule_takes_its_series_until_one_keeps_them() {
     assert_eq!(report.warnings, []);
 
     assert_eq!(split.federations(), ["global", "eu", "teams"]);
-    assert_eq!(split.selectors("eu").unwrap(), ["{__name__=\"up\"}", "{__name__=\"scrape_duration_seconds\"}"]);
+    assert_eq!(
+        split.selectors("eu").unwrap(),
+        ["{__name__=\"up\"}", "{__name__=\"scrape_duration_seconds\"}"]
+    );
     let teams = ["{team=~\".+\",team!=\"x\"}", "{team=~\".+\",__name__!~\"pay_.*\"}"];
     let mut found = split.selectors("teams").unwrap();
     found.sort_by_key(|text| text.contains("pay_"));
@@ -104,12 +109,13 @@ const VALUES: [&str; 4] = ["", "x", "y", "xy"];
 fn matcher() -> impl Strategy<Value = String> {
     let op = prop::sample::select(vec!["=", "!=", "=~", "!~"]);
     let value = prop::sample::select(vec!["x", "y", "x.*", "x|y", ".+"]);
-    (prop::sample::select(NAMES.to_vec()), op, value).prop_map(|(name, op, value)| format!("{name}{op}\"{value}\""))
+    (prop::sample::select(NAMES.to_vec()), op, value)
+        .prop_map(|(name, op, value)| format!("{name}{op}\"{value}\""))
 }
 
 fn rule() -> impl Strategy<Value = (Vec<String>, Vec<&'static str>)> {
-    let selector = prop::collection::vec(matcher(), 0..3)
-        .prop_map(|matchers| format!("m{{{}}}", matchers.join(",")));
+    let selector =
+        prop::collection::vec(matcher(), 0..3).prop_map(|matchers| format!("m{{{}}}", matchers.join(",")));
     let federations = prop::sample::subsequence(vec!["f", "g"], 0..=2);
     (prop::collection::vec(selector, 1..3), federations)
 }

@@ -53,7 +53,11 @@ struct Names<'s> {
 
 impl Default for Names<'_> {
     fn default() -> Self {
-        Self { numbers: HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4)), names: Vec::new(), last: 0 }
+        Self {
+            numbers: HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4)),
+            names: Vec::new(),
+            last: 0,
+        }
     }
 }
 

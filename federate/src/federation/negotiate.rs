@@ -18,7 +18,8 @@ const PROTOBUF: &str = "application/vnd.google.protobuf; proto=io.prometheus.cli
 /// `prometheus/common`, except that a form with `q=0` is not accepted.
 pub(super) fn format(accept: &str, release: Release) -> (Format, Escaping) {
     let mut escaping = Escaping::default();
-    let mut ranges: Vec<Range<'_>> = accept.split(',').map(Range::new).filter(|range| range.q > 0.0).collect();
+    let mut ranges: Vec<Range<'_>> =
+        accept.split(',').map(Range::new).filter(|range| range.q > 0.0).collect();
     ranges.sort_by(|a, b| b.q.total_cmp(&a.q));
     for range in ranges {
         if release == Release::V3 {
@@ -93,7 +94,8 @@ mod tests {
 
     #[test]
     fn accept_chooses_the_form() {
-        let delimited = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+        let delimited =
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
         let scraper = format!(
             "{delimited};q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
              text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"

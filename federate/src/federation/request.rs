@@ -63,9 +63,8 @@ impl Request {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let value = decode(value)?;
             if decode(name)? == b"match[]" {
-                let text = String::from_utf8(value).map_err(|error| RequestError::Utf8 {
-                    valid_bytes: error.utf8_error().valid_up_to(),
-                })?;
+                let text = String::from_utf8(value)
+                    .map_err(|error| RequestError::Utf8 { valid_bytes: error.utf8_error().valid_up_to() })?;
                 request.selectors.push(text);
             }
         }

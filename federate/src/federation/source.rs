@@ -57,11 +57,7 @@ pub trait Source {
     /// # Errors
     ///
     /// If it fails; there is no answer then.
-    fn select(
-        &self,
-        selectors: &[Selector],
-        take: &mut dyn FnMut(Self::Series),
-    ) -> Result<(), Self::Error>;
+    fn select(&self, selectors: &[Selector], take: &mut dyn FnMut(Self::Series)) -> Result<(), Self::Error>;
 
     /// The labels of a series, sorted by name, with `__name__`.
     fn labels(&self, series: Self::Series) -> impl Iterator<Item = (&str, &str)>;

@@ -9,7 +9,17 @@ use crate::selector::Selector;
 
 /// What the names of averages, ratios and quantiles end with, before a word like `rate5m` that may follow.
 const ENDINGS: [&str; 12] = [
-    "ratio", "avg", "average", "mean", "median", "quantile", "percentile", "percent", "percentage", "p50", "p95",
+    "ratio",
+    "avg",
+    "average",
+    "mean",
+    "median",
+    "quantile",
+    "percentile",
+    "percent",
+    "percentage",
+    "p50",
+    "p95",
     "p99",
 ];
 
@@ -62,7 +72,9 @@ pub(super) struct Travelling(BTreeMap<String, BTreeMap<String, bool>>);
 
 impl Travelling {
     pub(super) fn add(&mut self, federation: &str, labels: &[(&str, &str)]) {
-        let Some(name) = labels.iter().find(|label| label.0 == "__name__").map(|label| label.1) else { return };
+        let Some(name) = labels.iter().find(|label| label.0 == "__name__").map(|label| label.1) else {
+            return;
+        };
         let has_quantile = labels.iter().any(|label| label.0 == "quantile" && !label.1.is_empty());
         if !self.0.contains_key(federation) {
             self.0.insert(federation.to_owned(), BTreeMap::new());
@@ -94,7 +106,8 @@ fn warning(
     is_quantile: bool,
     gets: impl Fn(&str) -> bool,
 ) -> Option<Warning> {
-    let parts = if is_quantile { vec![[format!("{metric}_sum"), format!("{metric}_count")]] } else { parts(metric)? };
+    let parts =
+        if is_quantile { vec![[format!("{metric}_sum"), format!("{metric}_count")]] } else { parts(metric)? };
     if parts.iter().any(|part| part.iter().all(|name| gets(name))) {
         return None;
     }
@@ -119,15 +132,14 @@ fn parts(metric: &str) -> Option<Vec<[String; 2]>> {
         return None;
     }
     let (base, window) = (&metric[..start - 1], &metric[start + word.len()..]);
-    let pair = |separator: char| {
-        ["sum", "count"].map(|part| format!("{base}{separator}{part}{window}"))
-    };
+    let pair = |separator: char| ["sum", "count"].map(|part| format!("{base}{separator}{part}{window}"));
     Some(vec![pair(':'), pair('_')])
 }
 
 /// Words such as `rate5m` or `1h`.
 fn is_window(word: &str) -> bool {
-    let word = ["rate", "irate", "increase"].iter().find_map(|start| word.strip_prefix(start)).unwrap_or(word);
+    let word =
+        ["rate", "irate", "increase"].iter().find_map(|start| word.strip_prefix(start)).unwrap_or(word);
     let digits = word.trim_end_matches(|unit: char| unit.is_ascii_lowercase());
     digits.is_empty() && word.is_empty()
         || !digits.is_empty()

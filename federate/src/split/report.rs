@@ -50,10 +50,7 @@ pub struct Example {
 }
 
 impl Report {
-    pub(super) fn new<'a>(
-        split: &Split,
-        series: impl IntoIterator<Item = &'a [(&'a str, &'a str)]>,
-    ) -> Self {
+    pub(super) fn new<'a>(split: &Split, series: impl IntoIterator<Item = &'a [(&'a str, &'a str)]>) -> Self {
         let count = |rule: &super::Rule| RuleCount { name: rule.name.clone(), taken: 0, alone: 0 };
         let mut report = Self {
             rules: split.rules.iter().map(count).collect(),
