@@ -180,7 +180,9 @@ impl Federation {
         let mut headers = vec![("content-type", negotiate::content_type(format, escaping, self.release))];
         let encoding = ContentEncoding::accepted(&request.accept_encoding);
         if let Some(name) = encoding.name().filter(|_| !body.is_empty()) {
-            *body = encoding.compress(body);
+            let compressed = encoding.compress(body);
+            body.clear();
+            body.extend_from_slice(&compressed);
             headers.push(("content-encoding", name.to_owned()));
         }
         Ok(headers)

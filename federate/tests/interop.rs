@@ -1,5 +1,6 @@
-//! Beside a real Prometheus 2.42: the same answers for the same scraped text, and the same series in a Prometheus that
-//! federates from either. Runs with `PROMHA_INTEROP=1`, which needs the programs `prometheus` and `promtool`.
+//! Beside a real Prometheus 2.42 and a real Prometheus 3: the same answers for the same scraped text, and the same series
+//! in a Prometheus that federates from either. Runs with `PROMHA_INTEROP=1`, which needs the programs `prometheus`,
+//! `prometheus-3` and `promtool`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
 #![allow(clippy::disallowed_methods, reason = "the servers live by the clock")]
@@ -26,7 +27,7 @@ use common::scraped::{Scraped, line, scrape};
 use common::serve::serve;
 use common::server::Server;
 use common::{http, memory};
-use promha_federate::exposition::Value;
+use promha_federate::exposition::{Buckets, HistogramView, Value};
 use promha_federate::federation::{Federation, Release, Request, STALE_BITS, Sample};
 use promha_federate::split::{Rule, ScrapeTarget, Split, scrape_config};
 
@@ -111,6 +112,18 @@ fn target_text(now_ms: i64) -> String {
     )
 }
 
+/// What only Prometheus 3 has: names in quotes, and a dot that matches a line break.
+const ASKED_OF_3: [&str; 6] = [
+    "{\"http.requests\"}",
+    "{\"k8s.pod\"=\"p1\"}",
+    "{__name__=~\"http.requests\",job=\"app\"}",
+    "{\"http.requests\",\"k8s.pod\"=~\"p.\"} | http_requests_total",
+    "temp_c{room=~\"a.*d\"}",
+    "{\"\"=\"\"}",
+];
+
+const QUOTED: &str = "{\"http.requests\",\"k8s.pod\"=\"p1\"} 7\n";
+
 const GONE: &str = "gone{a=\"1\"} 1\n";
 
 /// A Prometheus that has scraped the target more than once; and the target.
@@ -118,12 +131,16 @@ struct Real {
     server: Server,
     text: String,
     instance: String,
+    release: Release,
 }
 
 impl Real {
-    fn start() -> Self {
+    fn start(release: Release) -> Self {
         let text = target_text(now_ms());
-        let (served, scrapes) = (text.clone(), AtomicUsize::new(0));
+        let (mut served, scrapes) = (text.clone(), AtomicUsize::new(0));
+        if release == Release::V3 {
+            served.push_str(QUOTED);
+        }
         let target = serve(move |_| {
             let gone = if scrapes.fetch_add(1, Ordering::Relaxed) == 0 { GONE } else { "" };
             let headers = vec![("content-type", "text/plain; version=0.0.4".to_owned())];
@@ -137,18 +154,25 @@ impl Real {
              scrape_configs: [{{ job_name: app, honor_labels: true, static_configs: [{{ targets: ['127.0.0.1:{target}'] }}] }}]\n",
             external.join(", ")
         );
-        let mut server = prometheus(&config, rules);
+        let program = if release == Release::V3 { "prometheus-3" } else { "prometheus" };
+        let mut server = prometheus(program, &config, rules, &[]);
         let port = server.port;
         server.wait_until("done with what is gone", || {
             let answered = |selector| federate(port, &[selector], &[]).text();
             answered("gone").is_empty() && answered("job:http_requests:sum").contains(" 1030 ")
         });
-        Self { server, text, instance: format!("127.0.0.1:{target}") }
+        Self { server, text, instance: format!("127.0.0.1:{target}"), release }
     }
 
     /// The series that the server has scraped at a time, as far as they do not depend on how that went.
     fn scraped(&self) -> Vec<Scraped> {
         let mut scraped = scrape(&self.text, "app", &self.instance);
+        if self.release == Release::V3 {
+            let mut quoted = scrape("name{pod=\"p1\"} 7", "app", &self.instance).remove(0);
+            let pod = quoted.labels.remove("pod").unwrap();
+            quoted.labels.extend([("__name__".into(), "http.requests".into()), ("k8s.pod".into(), pod)]);
+            scraped.push(quoted);
+        }
         let samples = scraped.len();
         let more = format!(
             "up 1\nscrape_samples_scraped {samples}\nscrape_samples_post_metric_relabeling {samples}\n"
@@ -163,10 +187,22 @@ fn answers_are_those_of_a_real_prometheus() {
     if !is_wanted() {
         return;
     }
-    let real = Real::start();
-    let federation = Federation::new(&EXTERNAL).release(Release::V2);
+    compare(Release::V2, &ASKED);
+}
+
+#[test]
+fn answers_are_those_of_a_real_prometheus_3() {
+    if !is_wanted() {
+        return;
+    }
+    compare(Release::V3, &[&ASKED[..], &ASKED_OF_3].concat());
+}
+
+fn compare(release: Release, all: &[&str]) {
+    let real = Real::start(release);
+    let federation = Federation::new(&EXTERNAL).release(release);
     let mut bodies = 0;
-    for asked in ASKED {
+    for asked in all {
         let selectors: Vec<&str> = asked.split(" | ").collect();
         let answer = federate(real.server.port, &selectors, &[]);
         assert_eq!(answer.status(), 200, "{asked}: {}", answer.text());
@@ -205,8 +241,8 @@ fn answers_are_those_of_a_real_prometheus() {
         assert_eq!(answer.header("content-type"), Some(head.headers[0].1.as_str()));
         bodies += usize::from(!theirs.is_empty());
     }
-    println!("sets of match[]: {}, with series: {bodies}", ASKED.len());
-    assert!(bodies > 35, "{bodies} of {} are not empty", ASKED.len());
+    println!("sets of match[]: {}, with series: {bodies}", all.len());
+    assert!(bodies > 35, "{bodies} of {} are not empty", all.len());
 }
 
 #[test]
@@ -214,7 +250,7 @@ fn a_real_prometheus_federates_the_same_from_ours() {
     if !is_wanted() {
         return;
     }
-    let real = Real::start();
+    let real = Real::start(Release::V2);
     let mut series = real.scraped();
     series.push(line("job:http_requests:sum{job=\"app\"} 1030"));
     let federation = Federation::new(&EXTERNAL);
@@ -243,10 +279,12 @@ fn a_real_prometheus_federates_the_same_from_ours() {
     let found = [real.server.port, ours].map(|port| {
         let targets = [&*format!("127.0.0.1:{port}")];
         let target = ScrapeTarget { job_name: "it's a federation", targets: &targets, scrape_interval: "1s" };
-        let mut scraper = prometheus(&scrape_config(&target, &selectors), "");
+        let mut scraper = prometheus("prometheus", &scrape_config(&target, &selectors), "", &[]);
         let port = scraper.port;
-        scraper.wait_until("done with a scrape", || series_of(port).len() > 20 && values_of(port).len() > 20);
-        (series_of(port), values_of(port))
+        scraper.wait_until("done with a scrape", || {
+            series_of(port).len() > 20 && values_of(port, APP).len() > 20
+        });
+        (series_of(port), values_of(port, APP))
     });
     let [(real_series, real_values), (our_series, our_values)] = found;
     println!("series: {}, with values now: {}", our_series.len(), our_values.len());
@@ -258,36 +296,85 @@ fn a_real_prometheus_federates_the_same_from_ours() {
     assert_eq!(names, ["A", "__name__", "cluster", "job", "replica"]);
 }
 
+/// A Prometheus that takes native histograms asks for messages.
+#[test]
+fn a_real_prometheus_reads_our_messages() {
+    if !is_wanted() {
+        return;
+    }
+    let ours = serve(|request| {
+        let (_, query) = request.first_line.split(' ').nth(1).unwrap().split_once('?').unwrap();
+        let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let histogram = HistogramView {
+            count: 12.0,
+            sum: 39.4,
+            schema: 1,
+            zero_threshold: 0.001,
+            zero_count: 2.0,
+            positive_spans: &[(0, 2), (1, 2)],
+            positive: Buckets::Deltas(&[1, 1, -1, 0]),
+            negative_spans: &[(0, 2), (1, 2)],
+            negative: Buckets::Counts(&[1.0, 2.0, 1.0, 1.0]),
+            ..HistogramView::default()
+        };
+        let mut memory = Memory::default();
+        let now_ms = now_ms();
+        memory.push(line("up{job=\"app\",instance=\"é\"} 1").labels, now_ms, 1.0);
+        let labels = line("native{job=\"app\"} 1").labels;
+        memory.0.push((labels, vec![Sample { at_ms: now_ms, value: Value::Histogram(histogram) }]));
+        let request = Request::new(query, headers).unwrap();
+        let (head, body) = memory.answer(&Federation::new(&EXTERNAL), &request, now_ms);
+        assert!(head.headers[0].1.contains("encoding=delimited"), "{head:?} for {}", request.accept);
+        (head.status, head.headers, body)
+    });
+    let targets = [&*format!("127.0.0.1:{ours}")];
+    let target = ScrapeTarget { job_name: "f", targets: &targets, scrape_interval: "1s" };
+    let config = scrape_config(&target, &["{job=\"app\"}".to_owned()]);
+    let arguments = ["--enable-feature=native-histograms"];
+    let mut scraper = prometheus("prometheus", &config, "", &arguments);
+    let port = scraper.port;
+    scraper.wait_until("done with a scrape", || values_of(port, "{job=\"app\"}").len() == 2);
+    let of = |query| values_of(port, query).into_values().collect::<Vec<_>>();
+    assert_eq!(of("histogram_count(native)"), ["\"12\""]);
+    assert_eq!(of("histogram_sum(native)"), ["\"39.4\""]);
+    assert_eq!(of("histogram_fraction(-0.001, 0.001, native) * 12"), ["\"2\""]);
+    assert_eq!(of("up{job=\"app\"}"), ["\"1\""]);
+}
+
 /// The label sets of all that was federated, sorted.
 fn series_of(port: u16) -> Vec<BTreeMap<String, String>> {
     let answer =
-        http::request(port, "GET", "/api/v1/series?match[]=%7Bjob%3D%22app%22%7D", &[], &[]).unwrap();
+        http::request(port, "GET", &format!("/api/v1/series?match[]={}", encoded(APP)), &[], &[]).unwrap();
     let answer: Json = serde_json::from_slice(&answer.body).unwrap();
     let mut series: Vec<_> = serde_json::from_value(answer["data"].clone()).unwrap();
     series.sort();
     series
 }
 
-/// What was federated, and its newest value.
-fn values_of(port: u16) -> BTreeMap<String, String> {
-    let answer = http::request(port, "GET", "/api/v1/query?query=%7Bjob%3D%22app%22%7D", &[], &[]).unwrap();
+const APP: &str = "{job=\"app\"}";
+
+/// What a query gives now, and its values.
+fn values_of(port: u16, query: &str) -> BTreeMap<String, String> {
+    let path = format!("/api/v1/query?query={}", encoded(query));
+    let answer = http::request(port, "GET", &path, &[], &[]).unwrap();
     let answer: Json = serde_json::from_slice(&answer.body).unwrap();
-    let result = answer["data"]["result"].as_array().unwrap();
+    let result = answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{query}: {answer}"));
     result.iter().map(|one| (one["metric"].to_string(), one["value"][1].to_string())).collect()
 }
 
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
 fn federate(port: u16, selectors: &[&str], headers: &[(&str, &str)]) -> http::Message {
-    let encode = |selector: &&str| {
-        let bytes: String = selector.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        format!("match[]={bytes}")
-    };
-    let query: Vec<String> = selectors.iter().map(encode).collect();
+    let query = selectors.iter().map(|selector| format!("match[]={}", encoded(selector)));
+    let query: Vec<String> = query.collect();
     http::request(port, "GET", &format!("/federate?{}", query.join("&")), headers, &[]).unwrap()
 }
 
 /// A Prometheus with a configuration that promtool finds nothing wrong with.
-fn prometheus(config: &str, rules: &str) -> Server {
-    Server::start("prometheus", "/-/ready", |command, directory, port| {
+fn prometheus(program: &'static str, config: &str, rules: &str, arguments: &[&str]) -> Server {
+    Server::start(program, "/-/ready", |command, directory, port| {
         std::fs::write(directory.join("prometheus.yml"), config).unwrap();
         std::fs::write(directory.join("rules.yml"), rules).unwrap();
         let checked = Command::new("promtool")
@@ -297,7 +384,7 @@ fn prometheus(config: &str, rules: &str) -> Server {
         let checked = checked.unwrap();
         assert!(checked.status.success(), "{config}\n{}", String::from_utf8_lossy(&checked.stderr));
         command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]);
-        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        command.args(arguments).arg(format!("--web.listen-address=127.0.0.1:{port}"));
     })
 }
 
