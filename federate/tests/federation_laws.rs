@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+use std::convert::Infallible;
 use std::io::Read;
 
 use allocation_counter::measure;
@@ -71,6 +72,46 @@ fn a_thousand_series_take_ten_allocations_at_most() {
             });
             assert!(info.count_total <= most, "{format:?}: {} allocations", info.count_total);
         }
+    });
+}
+
+/// A source that has each selector give its series by itself.
+struct OneByOne<'a>(&'a [PlainSeries<'a>]);
+
+impl Source for OneByOne<'_> {
+    type Series = usize;
+    type Error = Infallible;
+
+    fn select(&self, selectors: &[Selector], take: &mut dyn FnMut(usize)) -> Result<(), Infallible> {
+        for selector in selectors.iter().rev() {
+            (0..self.0.len()).rev().filter(|&at| selector.matches(self.0[at].labels)).for_each(&mut *take);
+        }
+        Ok(())
+    }
+
+    fn labels(&self, series: usize) -> impl Iterator<Item = (&str, &str)> {
+        self.0.labels(series)
+    }
+
+    fn newest(&self, series: usize, from_ms: i64, to_ms: i64) -> Result<Option<Sample<'_>>, Infallible> {
+        self.0.newest(series, from_ms, to_ms)
+    }
+}
+
+#[test]
+fn series_come_once_and_in_order_however_they_are_selected() {
+    let selectors = ["{job=\"node\"}", "metric_7_total", "{instance=~\"10.*\"}"];
+    let request = Request { selectors: selectors.map(str::to_owned).to_vec(), ..Request::default() };
+    let federation = Federation::new(&[("replica", "a")]);
+    with_series(1_000, |series| {
+        let (mut plain, mut one_by_one) = (Vec::new(), Vec::new());
+        federation.answer(&request, series, NOW_MS, &mut plain);
+        federation.answer(&request, &OneByOne(series), NOW_MS, &mut one_by_one);
+        assert!(plain == one_by_one);
+        let text = String::from_utf8(plain).unwrap();
+        let families: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        assert!(families.len() == 200 && families.is_sorted());
+        assert_eq!(text.lines().count(), 1_200);
     });
 }
 
