@@ -4,7 +4,7 @@
 //! of Prometheus does (`web/federate.go`), in plain shapes, for whatever serves HTTP.
 //!
 //! ```
-//! use promha_federate::exposition::Value;
+//! use promha_federate::exposition::write::Value;
 //! use promha_federate::federation::{Federation, PlainSeries, Request, Sample};
 //!
 //! let series = [PlainSeries {
@@ -28,7 +28,7 @@ mod source;
 
 use thiserror::Error;
 
-use crate::exposition::{Escaping, Format, WriteError, Writer};
+use crate::exposition::write::{Escaping, WriteError, WriteFormat, Writer};
 use crate::selector::{ParseError, Selector};
 use gather::Gathered;
 
@@ -205,7 +205,7 @@ impl Federation {
         selectors: &[Selector],
         source: &S,
         now_ms: i64,
-        format: Format,
+        format: WriteFormat,
         escaping: Escaping,
         out: &mut Vec<u8>,
     ) -> Result<usize, FederationError> {

@@ -5,7 +5,9 @@
 use proptest::prelude::*;
 use prost::Message;
 
-use promha_federate::exposition::{Buckets, Escaping, Format, HistogramView, Kind, Value, Writer};
+use promha_federate::exposition::write::{
+    Counts, Escaping, Histogram, Kind, Span, Value, WriteFormat, Writer,
+};
 
 #[derive(Clone, PartialEq, Message)]
 struct MetricFamily {
@@ -26,7 +28,7 @@ struct Metric {
     #[prost(int64, optional, tag = "6")]
     timestamp_ms: Option<i64>,
     #[prost(message, optional, tag = "7")]
-    histogram: Option<Histogram>,
+    histogram: Option<HistogramMessage>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -44,7 +46,7 @@ struct Untyped {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Histogram {
+struct HistogramMessage {
     #[prost(double, optional, tag = "2")]
     sample_sum: Option<f64>,
     #[prost(message, repeated, tag = "3")]
@@ -58,11 +60,11 @@ struct Histogram {
     #[prost(double, optional, tag = "8")]
     zero_count_float: Option<f64>,
     #[prost(message, repeated, tag = "9")]
-    negative_span: Vec<Span>,
+    negative_span: Vec<SpanMessage>,
     #[prost(double, repeated, packed = "false", tag = "11")]
     negative_count: Vec<f64>,
     #[prost(message, repeated, tag = "12")]
-    positive_span: Vec<Span>,
+    positive_span: Vec<SpanMessage>,
     #[prost(double, repeated, packed = "false", tag = "14")]
     positive_count: Vec<f64>,
 }
@@ -76,15 +78,18 @@ struct Bucket {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Span {
+struct SpanMessage {
     #[prost(sint32, optional, tag = "1")]
     offset: Option<i32>,
     #[prost(uint32, optional, tag = "2")]
     length: Option<u32>,
 }
 
-fn spans(spans: &[(i32, u32)]) -> Vec<Span> {
-    spans.iter().map(|&(offset, length)| Span { offset: Some(offset), length: Some(length) }).collect()
+fn spans(spans: &[Span]) -> Vec<SpanMessage> {
+    spans
+        .iter()
+        .map(|&Span { offset, length }| SpanMessage { offset: Some(offset), length: Some(length) })
+        .collect()
 }
 
 fn message(labels: &[(String, String)], at_ms: Option<i64>, value: &Value<'_>) -> Metric {
@@ -95,7 +100,7 @@ fn message(labels: &[(String, String)], at_ms: Option<i64>, value: &Value<'_>) -
     match value {
         Value::Float(value) => metric.untyped = Some(Untyped { value: Some(*value) }),
         Value::Histogram(view) => {
-            metric.histogram = Some(Histogram {
+            metric.histogram = Some(HistogramMessage {
                 sample_sum: Some(view.sum),
                 sample_count_float: Some(view.count),
                 schema: Some(view.schema),
@@ -105,7 +110,7 @@ fn message(labels: &[(String, String)], at_ms: Option<i64>, value: &Value<'_>) -
                 negative_count: view.negative.counts().collect(),
                 positive_span: spans(view.positive_spans),
                 positive_count: view.positive.counts().collect(),
-                ..Histogram::default()
+                ..HistogramMessage::default()
             });
         }
     }
@@ -125,14 +130,14 @@ proptest! {
         offsets in prop::array::uniform2(-70_i32..70),
     ) {
         let borrowed: Vec<(&str, &str)> = labels.iter().map(|label| (&*label.0, &*label.1)).collect();
-        let counts: Vec<f64> = Buckets::Deltas(&deltas).counts().collect();
+        let counts: Vec<f64> = Counts::Deltas(&deltas).counts().collect();
         let (positive_spans, negative_spans) =
-            ([(offsets[0], deltas.len() as u32)], [(offsets[1], 0), (offsets[0], counts.len() as u32)]);
+            ([span(offsets[0], deltas.len() as u32)], [span(offsets[1], 0), span(offsets[0], counts.len() as u32)]);
         let values: Vec<Value<'_>> = samples.iter().map(|&(value, is_histogram, is_gauge)| {
             if !is_histogram {
                 return Value::Float(value);
             }
-            Value::Histogram(HistogramView {
+            Value::Histogram(Histogram {
                 count: value,
                 sum: -value,
                 schema,
@@ -140,15 +145,15 @@ proptest! {
                 zero_count: 2.0,
                 is_gauge,
                 positive_spans: &positive_spans,
-                positive: Buckets::Deltas(&deltas),
+                positive: Counts::Deltas(&deltas),
                 negative_spans: &negative_spans,
-                negative: Buckets::Counts(&counts),
+                negative: Counts::Absolute(&counts),
                 custom_bounds: &[],
             })
         }).collect();
 
         let (mut wire, mut expected) = (b"before".to_vec(), b"before".to_vec());
-        let mut writer = Writer::new(Format::Protobuf, Escaping::AllowUtf8, &mut wire);
+        let mut writer = Writer::new(WriteFormat::Protobuf, Escaping::AllowUtf8, &mut wire);
         for kind in [Kind::Untyped, Kind::Histogram, Kind::GaugeHistogram] {
             writer.family(&name, kind);
             for value in &values {
@@ -166,26 +171,26 @@ proptest! {
 
 #[test]
 fn custom_buckets_are_classic_ones_and_names_are_escaped() {
-    let value = Value::Histogram(HistogramView {
+    let value = Value::Histogram(Histogram {
         count: 6.0,
         sum: 1.5,
         schema: -53,
-        positive_spans: &[(1, 1)],
-        positive: Buckets::Deltas(&[4]),
+        positive_spans: &[span(1, 1)],
+        positive: Counts::Deltas(&[4]),
         custom_bounds: &[0.5, 1.0],
-        ..HistogramView::default()
+        ..Histogram::default()
     });
     let mut wire = Vec::new();
-    let mut writer = Writer::new(Format::Protobuf, Escaping::Underscores, &mut wire);
+    let mut writer = Writer::new(WriteFormat::Protobuf, Escaping::Underscores, &mut wire);
     writer.family("a.b", Kind::Histogram);
     writer.sample(&[("k8s.pod", "p.1")], Some(-1), &value).unwrap();
     writer.finish();
     let bucket = |bound, count| Bucket { upper_bound: Some(bound), cumulative_count_float: Some(count) };
-    let histogram = Histogram {
+    let histogram = HistogramMessage {
         sample_sum: Some(1.5),
         sample_count_float: Some(6.0),
         bucket: vec![bucket(0.5, 0.0), bucket(1.0, 4.0)],
-        ..Histogram::default()
+        ..HistogramMessage::default()
     };
     let label = Label { name: Some("k8s_pod".to_owned()), value: Some("p.1".to_owned()) };
     let metric = Metric {
@@ -196,4 +201,8 @@ fn custom_buckets_are_classic_ones_and_names_are_escaped() {
     };
     let family = MetricFamily { name: Some("a_b".to_owned()), kind: Some(4), metric: vec![metric] };
     assert_eq!(MetricFamily::decode_length_delimited(&wire[..]), Ok(family));
+}
+
+const fn span(offset: i32, length: u32) -> Span {
+    Span { offset, length }
 }

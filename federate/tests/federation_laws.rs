@@ -8,7 +8,7 @@ use std::io::Read;
 use allocation_counter::measure;
 
 use promha_federate::Selector;
-use promha_federate::exposition::{Buckets, Escaping, Format, HistogramView, Value};
+use promha_federate::exposition::write::{Counts, Escaping, Histogram, Span, Value, WriteFormat};
 use promha_federate::federation::{Federation, Head, PlainSeries, Request, Sample, Source};
 
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -63,7 +63,9 @@ fn a_thousand_series_take_ten_allocations_at_most() {
     with_series(200, |series| {
         let selectors = [Selector::parse("{job=\"node\"}").unwrap()];
         let mut out = Vec::with_capacity(1 << 20);
-        for (format, most) in [(Format::Text, 80), (Format::OpenMetrics, 80), (Format::Protobuf, 80)] {
+        for (format, most) in
+            [(WriteFormat::Text, 80), (WriteFormat::OpenMetrics, 80), (WriteFormat::Protobuf, 80)]
+        {
             out.clear();
             let info = measure(|| {
                 let written =
@@ -142,7 +144,7 @@ fn bodies_are_compressed_as_accepted() {
 
 #[test]
 fn what_goes_wrong_is_never_half_an_answer() {
-    let broken = HistogramView { positive_spans: &[(0, 3)], ..HistogramView::default() };
+    let broken = Histogram { positive_spans: &[span(0, 3)], ..Histogram::default() };
     let float = [Sample { at_ms: NOW_MS, value: Value::Float(1.0) }];
     let histogram = [Sample { at_ms: NOW_MS, value: Value::Histogram(broken) }];
     let series = [
@@ -179,14 +181,14 @@ fn what_goes_wrong_is_never_half_an_answer() {
 fn names_that_not_every_reader_knows_stand_in_quotes_if_they_may() {
     let (float, custom) = (
         Value::Float(1.5),
-        HistogramView {
+        Histogram {
             count: 3.0,
             sum: 2.5,
             schema: -53,
-            positive_spans: &[(0, 2)],
-            positive: Buckets::Counts(&[1.0, 2.0]),
+            positive_spans: &[span(0, 2)],
+            positive: Counts::Absolute(&[1.0, 2.0]),
             custom_bounds: &[0.5],
-            ..HistogramView::default()
+            ..Histogram::default()
         },
     );
     let samples = [
@@ -207,7 +209,7 @@ fn names_that_not_every_reader_knows_stand_in_quotes_if_they_may() {
         String::from_utf8(out).unwrap()
     };
     assert_eq!(
-        expose(Format::Text, Escaping::AllowUtf8),
+        expose(WriteFormat::Text, Escaping::AllowUtf8),
         "# TYPE \"http.requests\" untyped\n\
          {\"http.requests\",\"k8s.pod\"=\"p\\\"1\",instance=\"i\"} 1.5 1700000000000\n\
          # TYPE \"http.requests\" histogram\n\
@@ -217,7 +219,7 @@ fn names_that_not_every_reader_knows_stand_in_quotes_if_they_may() {
          {\"http.requests_count\",instance=\"i\"} 3 1700000000000\n"
     );
     assert_eq!(
-        expose(Format::OpenMetrics, Escaping::Dots),
+        expose(WriteFormat::OpenMetrics, Escaping::Dots),
         "# TYPE http_dot_requests unknown\n\
          http_dot_requests{k8s_dot_pod=\"p\\\"1\",instance=\"i\"} 1.5 1.7e+09\n\
          # TYPE http_dot_requests histogram\n\
@@ -227,7 +229,7 @@ fn names_that_not_every_reader_knows_stand_in_quotes_if_they_may() {
          http_dot_requests_count{instance=\"i\"} 3.0 1.7e+09\n\
          # EOF\n"
     );
-    let compact = Format::Prototext { is_compact: true, is_angled: false };
+    let compact = WriteFormat::Prototext { is_compact: true, is_angled: false };
     assert!(expose(compact, Escaping::Values).starts_with(
         "name:\"U__http_2e_requests\" type:UNTYPED metric:{label:{name:\"U__k8s_2e_pod\" value:\"p\\\"1\"} \
          label:{name:\"instance\" value:\"i\"} untyped:{value:1.5} timestamp_ms:1700000000000} \n"
@@ -257,4 +259,8 @@ impl Source for Failing {
 
 fn header<'h>(head: &'h Head, name: &str) -> Option<&'h str> {
     head.headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str())
+}
+
+const fn span(offset: i32, length: u32) -> Span {
+    Span { offset, length }
 }

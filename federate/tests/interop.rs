@@ -27,7 +27,7 @@ use common::scraped::{Scraped, line, scrape};
 use common::serve::serve;
 use common::server::Server;
 use common::{http, memory};
-use promha_federate::exposition::{Buckets, HistogramView, Value};
+use promha_federate::exposition::write::{Counts, Histogram, Span, Value};
 use promha_federate::federation::{Federation, Release, Request, STALE_BITS, Sample};
 use promha_federate::split::{Rule, ScrapeTarget, Split, scrape_config};
 
@@ -305,17 +305,17 @@ fn a_real_prometheus_reads_our_messages() {
     let ours = serve(|request| {
         let (_, query) = request.first_line.split(' ').nth(1).unwrap().split_once('?').unwrap();
         let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let histogram = HistogramView {
+        let histogram = Histogram {
             count: 12.0,
             sum: 39.4,
             schema: 1,
             zero_threshold: 0.001,
             zero_count: 2.0,
-            positive_spans: &[(0, 2), (1, 2)],
-            positive: Buckets::Deltas(&[1, 1, -1, 0]),
-            negative_spans: &[(0, 2), (1, 2)],
-            negative: Buckets::Counts(&[1.0, 2.0, 1.0, 1.0]),
-            ..HistogramView::default()
+            positive_spans: const { &[span(0, 2), span(1, 2)] },
+            positive: Counts::Deltas(&[1, 1, -1, 0]),
+            negative_spans: const { &[span(0, 2), span(1, 2)] },
+            negative: Counts::Absolute(&[1.0, 2.0, 1.0, 1.0]),
+            ..Histogram::default()
         };
         let mut memory = Memory::default();
         let now_ms = now_ms();
@@ -399,4 +399,8 @@ fn is_wanted() -> bool {
 
 fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+const fn span(offset: i32, length: u32) -> Span {
+    Span { offset, length }
 }

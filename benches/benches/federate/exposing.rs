@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use promha_federate::Selector;
-use promha_federate::exposition::Value;
+use promha_federate::exposition::write::Value;
 use promha_federate::federation::{ContentEncoding, Federation, Request, Sample, Source};
 
 const NOW_MS: i64 = 1_700_000_000_000;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use promha_federate::exposition::Value;
+use promha_federate::exposition::write::Value;
 use promha_federate::federation::{Federation, Head, PlainSeries, Request, Sample};
 
 /// Labels and samples of each series.
