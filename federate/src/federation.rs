@@ -28,7 +28,7 @@ mod source;
 
 use thiserror::Error;
 
-use crate::exposition::write::{Escaping, Format, WriteError, Writer};
+use crate::exposition::write::{Escaping, WriteError, WriteFormat, Writer};
 use crate::selector::{ParseError, Selector};
 use gather::Gathered;
 
@@ -180,7 +180,9 @@ impl Federation {
         let mut headers = vec![("content-type", negotiate::content_type(format, escaping, self.release))];
         let encoding = ContentEncoding::accepted(&request.accept_encoding);
         if let Some(name) = encoding.name().filter(|_| !body.is_empty()) {
-            *body = encoding.compress(body);
+            let compressed = encoding.compress(body);
+            body.clear();
+            body.extend_from_slice(&compressed);
             headers.push(("content-encoding", name.to_owned()));
         }
         Ok(headers)
@@ -203,7 +205,7 @@ impl Federation {
         selectors: &[Selector],
         source: &S,
         now_ms: i64,
-        format: Format,
+        format: WriteFormat,
         escaping: Escaping,
         out: &mut Vec<u8>,
     ) -> Result<usize, FederationError> {

@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 
 use common::memory::{Memory, ordered};
 use common::scraped::{line, scrape};
-use promha_federate::exposition::write::{Buckets, HistogramView, Value};
+use promha_federate::exposition::write::{Counts, Histogram, Span, Value};
 use promha_federate::federation::{Federation, Release, Request, STALE_BITS, Sample};
 
 #[test]
@@ -128,33 +128,33 @@ fn compare(case: &Json, federation: &Federation, memory: &Memory, now_ms: i64) -
 }
 
 fn value(text: &str) -> Value<'static> {
-    const EXPONENTIAL: HistogramView<'_> = HistogramView {
+    const EXPONENTIAL: Histogram<'_> = Histogram {
         count: 12.0,
         sum: 39.4,
         schema: 1,
         zero_threshold: 0.001,
         zero_count: 2.0,
         is_gauge: false,
-        positive_spans: &[(0, 2), (1, 2)],
-        positive: Buckets::Deltas(&[1, 1, -1, 0]),
-        negative_spans: &[(0, 2), (1, 2)],
-        negative: Buckets::Counts(&[1.0, 2.0, 1.0, 1.0]),
+        positive_spans: &[span(0, 2), span(1, 2)],
+        positive: Counts::Deltas(&[1, 1, -1, 0]),
+        negative_spans: &[span(0, 2), span(1, 2)],
+        negative: Counts::Absolute(&[1.0, 2.0, 1.0, 1.0]),
         custom_bounds: &[],
     };
     let stale = f64::from_bits(STALE_BITS);
     match text {
         "stale" => Value::Float(stale),
         "hist:exp" => Value::Histogram(EXPONENTIAL),
-        "hist:gauge" => Value::Histogram(HistogramView { is_gauge: true, ..EXPONENTIAL }),
-        "hist:stale" => Value::Histogram(HistogramView { sum: stale, ..EXPONENTIAL }),
-        "hist:nhcb" => Value::Histogram(HistogramView {
+        "hist:gauge" => Value::Histogram(Histogram { is_gauge: true, ..EXPONENTIAL }),
+        "hist:stale" => Value::Histogram(Histogram { sum: stale, ..EXPONENTIAL }),
+        "hist:nhcb" => Value::Histogram(Histogram {
             count: 6.0,
             sum: 1.234,
             schema: -53,
-            positive_spans: &[(0, 2), (2, 1)],
-            positive: Buckets::Deltas(&[3, -1, -1]),
+            positive_spans: const { &[span(0, 2), span(2, 1)] },
+            positive: Counts::Deltas(&[3, -1, -1]),
             custom_bounds: &[0.1, 0.2, 0.5, 1.0, 2.0],
-            ..HistogramView::default()
+            ..Histogram::default()
         }),
         number => Value::Float(number.parse().unwrap()),
     }
@@ -178,4 +178,8 @@ fn cases() -> Vec<(String, Json)> {
         (path.file_stem().unwrap().to_string_lossy().into_owned(), case)
     };
     paths.into_iter().map(case).collect()
+}
+
+const fn span(offset: i32, length: u32) -> Span {
+    Span { offset, length }
 }

@@ -85,6 +85,10 @@ fn averages_without_their_parts_are_warned_about() {
     let everything = travels("everything", &["{job!=\"\"}"]);
     assert_eq!(metrics(vec![ratio.clone()]), ["job:errors:ratio_rate5m"]);
     assert_eq!(metrics(vec![ratio.clone(), parts]), [""; 0]);
+    let pattern = travels("pattern", &["{__name__=~\"job:.+:avg\"}"]);
+    let others = travels("others", &["{__name__=~\"job:.+:(sum|count)\"}"]);
+    assert_eq!(metrics(vec![pattern.clone()]), ["job:.+:avg"]);
+    assert_eq!(metrics(vec![pattern, others]), [""; 0]);
     assert_eq!(metrics(vec![quantiles.clone()]), [""]);
     assert_eq!(metrics(vec![quantiles, ratio, everything.clone()]), [""; 0]);
 

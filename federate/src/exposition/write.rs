@@ -9,12 +9,12 @@ mod text;
 
 use thiserror::Error;
 
-pub use histogram::{Buckets, HistogramView};
+pub use histogram::{Counts, Histogram, Span};
 pub use name::Escaping;
 
 /// In which form families are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Format {
+pub enum WriteFormat {
     /// Prometheus' text, version 0.0.4.
     #[default]
     Text,
@@ -31,10 +31,10 @@ pub enum Format {
     },
 }
 
-impl Format {
+impl WriteFormat {
     /// Whether a histogram can be written in this form: one whose buckets have bounds of their own always, as a
     /// classic one; one with exponential buckets only in messages.
-    pub fn holds(self, histogram: &HistogramView<'_>) -> bool {
+    pub fn holds(self, histogram: &Histogram<'_>) -> bool {
         matches!(self, Self::Protobuf | Self::Prototext { .. }) || histogram.has_custom_bounds()
     }
 }
@@ -57,7 +57,7 @@ pub enum Value<'a> {
     /// A number.
     Float(f64),
     /// A native histogram.
-    Histogram(HistogramView<'a>),
+    Histogram(Histogram<'a>),
 }
 
 impl Value<'_> {
@@ -78,9 +78,9 @@ pub enum WriteError {
     /// The spans of a histogram speak of more or fewer buckets than there are.
     #[error("spans of {in_spans} buckets, but {counts} counts")]
     Spans {
-        /// Buckets that the spans speak of.
+        /// Counts that the spans speak of.
         in_spans: u64,
-        /// Buckets that there are.
+        /// Counts that there are.
         counts: usize,
     },
     /// A bucket of a histogram with bounds of its own lies outside of them.
@@ -103,10 +103,10 @@ pub enum WriteError {
 /// been written. Sources: `expfmt` in `prometheus/common` and `metrics.proto` in `prometheus/client_model`.
 ///
 /// ```
-/// use promha_federate::exposition::write::{Escaping, Format, Kind, Value, Writer};
+/// use promha_federate::exposition::write::{Escaping, WriteFormat, Kind, Value, Writer};
 ///
 /// let mut text = Vec::new();
-/// let mut writer = Writer::new(Format::Text, Escaping::Underscores, &mut text);
+/// let mut writer = Writer::new(WriteFormat::Text, Escaping::Underscores, &mut text);
 /// writer.family("up", Kind::Untyped);
 /// writer.sample(&[("instance", "a:1")], Some(6_000_000), &Value::Float(1e6))?;
 /// writer.finish();
@@ -115,7 +115,7 @@ pub enum WriteError {
 /// ```
 #[derive(Debug)]
 pub struct Writer<'o> {
-    format: Format,
+    format: WriteFormat,
     escaping: Escaping,
     out: &'o mut Vec<u8>,
     family: Family,
@@ -135,7 +135,7 @@ struct Family {
 
 impl<'o> Writer<'o> {
     /// A writer to the end of `out`.
-    pub fn new(format: Format, escaping: Escaping, out: &'o mut Vec<u8>) -> Self {
+    pub fn new(format: WriteFormat, escaping: Escaping, out: &'o mut Vec<u8>) -> Self {
         Self { format, escaping, out, family: Family::default() }
     }
 
@@ -146,15 +146,15 @@ impl<'o> Writer<'o> {
         (family.kind, family.start) = (kind, self.out.len());
         family.name.clear();
         match self.format {
-            Format::Text | Format::OpenMetrics => {
+            WriteFormat::Text | WriteFormat::OpenMetrics => {
                 family.is_quoted = self.escaping.put_quoted(name, true, &mut family.name);
                 text::put_type(family, self.format, self.out);
             }
-            Format::Protobuf => {
+            WriteFormat::Protobuf => {
                 self.escaping.put(name, true, &mut family.name);
                 protobuf::put_head(family, self.out);
             }
-            Format::Prototext { is_compact, is_angled } => {
+            WriteFormat::Prototext { is_compact, is_angled } => {
                 self.escaping.put(name, true, &mut family.name);
                 prototext::Printer::new(is_compact, is_angled, self.out).head(family);
             }
@@ -168,7 +168,7 @@ impl<'o> Writer<'o> {
     /// # Errors
     ///
     /// If it is a histogram whose spans do not fit its buckets, or one that the format does not
-    /// [hold](Format::holds). Nothing of the sample is written then, and the writer goes on.
+    /// [hold](WriteFormat::holds). Nothing of the sample is written then, and the writer goes on.
     pub fn sample(
         &mut self,
         labels: &[(&str, &str)],
@@ -183,12 +183,12 @@ impl<'o> Writer<'o> {
         }
         let escaping = self.escaping;
         match self.format {
-            Format::Text | Format::OpenMetrics => {
-                let is_open = self.format == Format::OpenMetrics;
+            WriteFormat::Text | WriteFormat::OpenMetrics => {
+                let is_open = self.format == WriteFormat::OpenMetrics;
                 text::put_sample(&self.family, escaping, is_open, labels, at_ms, value, self.out);
             }
-            Format::Protobuf => protobuf::put_metric(escaping, labels, at_ms, value, self.out),
-            Format::Prototext { is_compact, is_angled } => {
+            WriteFormat::Protobuf => protobuf::put_metric(escaping, labels, at_ms, value, self.out),
+            WriteFormat::Prototext { is_compact, is_angled } => {
                 let mut printer = prototext::Printer::new(is_compact, is_angled, self.out);
                 printer.metric(escaping, labels, at_ms, value);
             }
@@ -204,7 +204,7 @@ impl<'o> Writer<'o> {
     /// Ends the last family and, where the format has one, writes the end.
     pub fn finish(mut self) {
         self.end_family();
-        if self.format == Format::OpenMetrics {
+        if self.format == WriteFormat::OpenMetrics {
             self.out.extend_from_slice(b"# EOF\n");
         }
     }
@@ -214,9 +214,9 @@ impl<'o> Writer<'o> {
             return;
         }
         match self.format {
-            Format::Text | Format::OpenMetrics => {}
-            Format::Protobuf => protobuf::put_length_before(self.family.start, self.out),
-            Format::Prototext { .. } => self.out.push(b'\n'),
+            WriteFormat::Text | WriteFormat::OpenMetrics => {}
+            WriteFormat::Protobuf => protobuf::put_length_before(self.family.start, self.out),
+            WriteFormat::Prototext { .. } => self.out.push(b'\n'),
         }
     }
 }

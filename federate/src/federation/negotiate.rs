@@ -1,6 +1,6 @@
 //! In which form a client wants its answer.
 
-use crate::exposition::write::{Escaping, Format};
+use crate::exposition::write::{Escaping, WriteFormat};
 
 /// Which release of Prometheus to answer like. What is selected and exposed is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -16,7 +16,7 @@ const PROTOBUF: &str = "application/vnd.google.protobuf; proto=io.prometheus.cli
 
 /// The form that the header `Accept` asks for. Never OpenMetrics: text is always accepted. As `Negotiate` in
 /// `prometheus/common`, except that a form with `q=0` is not accepted.
-pub(super) fn format(accept: &str, release: Release) -> (Format, Escaping) {
+pub(super) fn format(accept: &str, release: Release) -> (WriteFormat, Escaping) {
     let mut escaping = Escaping::default();
     let mut ranges: Vec<Range<'_>> =
         accept.split(',').map(Range::new).filter(|range| range.q > 0.0).collect();
@@ -30,9 +30,9 @@ pub(super) fn format(accept: &str, release: Release) -> (Format, Escaping) {
         {
             let is_angled = release == Release::V2;
             match range.parameter("encoding") {
-                "delimited" => return (Format::Protobuf, escaping),
-                "text" => return (Format::Prototext { is_compact: false, is_angled }, escaping),
-                "compact-text" => return (Format::Prototext { is_compact: true, is_angled }, escaping),
+                "delimited" => return (WriteFormat::Protobuf, escaping),
+                "text" => return (WriteFormat::Prototext { is_compact: false, is_angled }, escaping),
+                "compact-text" => return (WriteFormat::Prototext { is_compact: true, is_angled }, escaping),
                 _ => {}
             }
         }
@@ -41,17 +41,17 @@ pub(super) fn format(accept: &str, release: Release) -> (Format, Escaping) {
             break;
         }
     }
-    (Format::Text, escaping)
+    (WriteFormat::Text, escaping)
 }
 
 /// The content type of an answer.
-pub(super) fn content_type(format: Format, escaping: Escaping, release: Release) -> String {
+pub(super) fn content_type(format: WriteFormat, escaping: Escaping, release: Release) -> String {
     let form = match format {
-        Format::Text => "text/plain; version=0.0.4; charset=utf-8".to_owned(),
-        Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8".to_owned(),
-        Format::Protobuf => format!("{PROTOBUF}; encoding=delimited"),
-        Format::Prototext { is_compact: false, .. } => format!("{PROTOBUF}; encoding=text"),
-        Format::Prototext { is_compact: true, .. } => format!("{PROTOBUF}; encoding=compact-text"),
+        WriteFormat::Text => "text/plain; version=0.0.4; charset=utf-8".to_owned(),
+        WriteFormat::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8".to_owned(),
+        WriteFormat::Protobuf => format!("{PROTOBUF}; encoding=delimited"),
+        WriteFormat::Prototext { is_compact: false, .. } => format!("{PROTOBUF}; encoding=text"),
+        WriteFormat::Prototext { is_compact: true, .. } => format!("{PROTOBUF}; encoding=compact-text"),
     };
     match release {
         Release::V2 => form,
@@ -101,20 +101,20 @@ mod tests {
              text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
         );
         let table = [
-            (String::new(), Format::Text, "underscores"),
-            ("*/*".into(), Format::Text, "underscores"),
-            ("application/openmetrics-text; version=1.0.0".into(), Format::Text, "underscores"),
-            (delimited.into(), Format::Protobuf, "underscores"),
-            (scraper, Format::Protobuf, "underscores"),
-            (format!("{delimited};q=0.1, text/plain;q=0.5"), Format::Text, "underscores"),
-            (format!("{delimited};q=0"), Format::Text, "underscores"),
-            (format!("text/plain;version=9, {delimited} ; escaping=\"dots\""), Format::Protobuf, "dots"),
-            ("text/plain;escaping=values".into(), Format::Text, "values"),
-            ("text/plain;escaping=none".into(), Format::Text, "underscores"),
+            (String::new(), WriteFormat::Text, "underscores"),
+            ("*/*".into(), WriteFormat::Text, "underscores"),
+            ("application/openmetrics-text; version=1.0.0".into(), WriteFormat::Text, "underscores"),
+            (delimited.into(), WriteFormat::Protobuf, "underscores"),
+            (scraper, WriteFormat::Protobuf, "underscores"),
+            (format!("{delimited};q=0.1, text/plain;q=0.5"), WriteFormat::Text, "underscores"),
+            (format!("{delimited};q=0"), WriteFormat::Text, "underscores"),
+            (format!("text/plain;version=9, {delimited} ; escaping=\"dots\""), WriteFormat::Protobuf, "dots"),
+            ("text/plain;escaping=values".into(), WriteFormat::Text, "values"),
+            ("text/plain;escaping=none".into(), WriteFormat::Text, "underscores"),
             // As in Prometheus, a form that there is not still says how names are escaped.
             (
                 "application/openmetrics-text;escaping=allow-utf-8,text/plain;q=0.5".into(),
-                Format::Text,
+                WriteFormat::Text,
                 "allow-utf-8",
             ),
         ];

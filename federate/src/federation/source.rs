@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt::Display;
 
-use crate::exposition::write::{Format, Value};
+use crate::exposition::write::{Value, WriteFormat};
 use crate::selector::Selector;
 
 /// The bits of the NaN that marks that a series has ended.
@@ -29,7 +29,7 @@ impl Sample<'_> {
     }
 
     /// Whether it is exposed in this format.
-    pub(super) fn travels(&self, format: Format) -> bool {
+    pub(super) fn travels(&self, format: WriteFormat) -> bool {
         !self.is_stale()
             && match &self.value {
                 Value::Float(_) => true,

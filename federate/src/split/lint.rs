@@ -154,9 +154,11 @@ fn names(selector: &Selector) -> Vec<&str> {
         match matcher.op() {
             Op::Equal => return vec![matcher.value()],
             Op::Regex => {
-                if let Some(values) = matcher.values() {
-                    return values.iter().map(String::as_str).collect();
-                }
+                return match matcher.values() {
+                    Some(values) => values.iter().map(String::as_str).collect(),
+                    // A pattern that ends like an average stands for all of its names.
+                    None => Vec::from_iter(parts(matcher.value()).map(|_| matcher.value())),
+                };
             }
             Op::NotEqual | Op::NotRegex => {}
         }

@@ -7,7 +7,7 @@ const CUSTOM_SCHEMA: i32 = -53;
 
 /// A native histogram, borrowed. Integer ones are written as floats, as Prometheus federates them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct HistogramView<'a> {
+pub struct Histogram<'a> {
     /// Number of observations.
     pub count: f64,
     /// Sum of the observations.
@@ -20,20 +20,19 @@ pub struct HistogramView<'a> {
     pub zero_count: f64,
     /// Whether it may go down.
     pub is_gauge: bool,
-    /// Which buckets of positive observations there are: runs of neighbours, each as the number of buckets that are
-    /// left out since the run before (of the first, its index) and its length.
-    pub positive_spans: &'a [(i32, u32)],
+    /// Which buckets of positive observations there are.
+    pub positive_spans: &'a [Span],
     /// What they hold.
-    pub positive: Buckets<'a>,
+    pub positive: Counts<'a>,
     /// Which buckets of negative observations there are.
-    pub negative_spans: &'a [(i32, u32)],
+    pub negative_spans: &'a [Span],
     /// What they hold.
-    pub negative: Buckets<'a>,
+    pub negative: Counts<'a>,
     /// Upper bounds of the buckets when the schema says that they are custom; there is one bucket more.
     pub custom_bounds: &'a [f64],
 }
 
-impl Default for HistogramView<'_> {
+impl Default for Histogram<'_> {
     fn default() -> Self {
         Self {
             count: 0.0,
@@ -43,29 +42,38 @@ impl Default for HistogramView<'_> {
             zero_count: 0.0,
             is_gauge: false,
             positive_spans: &[],
-            positive: Buckets::Counts(&[]),
+            positive: Counts::Absolute(&[]),
             negative_spans: &[],
-            negative: Buckets::Counts(&[]),
+            negative: Counts::Absolute(&[]),
             custom_bounds: &[],
         }
     }
 }
 
+/// A run of neighbouring buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Span {
+    /// How many buckets are left out since the span before; of the first one, its index.
+    pub offset: i32,
+    /// How many buckets there are.
+    pub length: u32,
+}
+
 /// Numbers of observations in buckets, as integer and as float histograms hold them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Buckets<'a> {
+pub enum Counts<'a> {
     /// Each as the difference to the one before, the first to 0.
     Deltas(&'a [i64]),
     /// Each for itself.
-    Counts(&'a [f64]),
+    Absolute(&'a [f64]),
 }
 
-impl<'a> Buckets<'a> {
+impl<'a> Counts<'a> {
     /// How many buckets there are.
     pub fn len(self) -> usize {
         match self {
             Self::Deltas(deltas) => deltas.len(),
-            Self::Counts(counts) => counts.len(),
+            Self::Absolute(counts) => counts.len(),
         }
     }
 
@@ -82,12 +90,12 @@ impl<'a> Buckets<'a> {
                 sum = sum.wrapping_add(deltas[at]);
                 sum as f64
             }
-            Self::Counts(counts) => counts[at],
+            Self::Absolute(counts) => counts[at],
         })
     }
 }
 
-impl<'a> HistogramView<'a> {
+impl<'a> Histogram<'a> {
     /// Whether its buckets have bounds of their own.
     pub fn has_custom_bounds(&self) -> bool {
         self.schema == CUSTOM_SCHEMA
@@ -96,7 +104,7 @@ impl<'a> HistogramView<'a> {
     pub(super) fn check(&self) -> Result<(), WriteError> {
         let sides = [(self.positive_spans, self.positive), (self.negative_spans, self.negative)];
         for (spans, buckets) in sides {
-            let in_spans = spans.iter().map(|span| u64::from(span.1)).sum();
+            let in_spans = spans.iter().map(|span| u64::from(span.length)).sum();
             if in_spans != buckets.len() as u64 {
                 return Err(WriteError::Spans { in_spans, counts: buckets.len() });
             }
@@ -128,9 +136,9 @@ impl<'a> HistogramView<'a> {
 }
 
 /// The index of each bucket.
-fn indexes(spans: &[(i32, u32)]) -> impl Iterator<Item = i64> {
+fn indexes(spans: &[Span]) -> impl Iterator<Item = i64> {
     let mut next = 0_i64;
-    spans.iter().flat_map(move |&(offset, length)| {
+    spans.iter().flat_map(move |&Span { offset, length }| {
         let first = next + i64::from(offset);
         next = first + i64::from(length);
         first..next
@@ -143,10 +151,11 @@ mod tests {
 
     #[test]
     fn custom_buckets_become_classic_ones() {
-        let histogram = HistogramView {
+        let span = |offset, length| Span { offset, length };
+        let histogram = Histogram {
             schema: CUSTOM_SCHEMA,
-            positive_spans: &[(0, 2), (2, 1)],
-            positive: Buckets::Deltas(&[3, -1, -1]),
+            positive_spans: &[span(0, 2), span(2, 1)],
+            positive: Counts::Deltas(&[3, -1, -1]),
             custom_bounds: &[0.1, 0.2, 0.5, 1.0, 2.0],
             ..Default::default()
         };
@@ -154,11 +163,11 @@ mod tests {
         let buckets: Vec<_> = histogram.classic_buckets().collect();
         assert_eq!(buckets, [(0.1, 3.0), (0.2, 5.0), (0.5, 5.0), (1.0, 5.0), (2.0, 6.0)]);
 
-        let short = HistogramView { custom_bounds: &[0.1, 0.2], ..histogram };
+        let short = Histogram { custom_bounds: &[0.1, 0.2], ..histogram };
         assert_eq!(short.check(), Err(WriteError::Bucket { index: 4, bounds: 2 }));
-        let back = HistogramView { positive_spans: &[(0, 2), (-1, 1)], ..histogram };
+        let back = Histogram { positive_spans: &[span(0, 2), span(-1, 1)], ..histogram };
         assert_eq!(back.check(), Err(WriteError::Bucket { index: 1, bounds: 5 }));
-        let few = HistogramView { positive: Buckets::Counts(&[1.0]), ..histogram };
+        let few = Histogram { positive: Counts::Absolute(&[1.0]), ..histogram };
         assert_eq!(few.check(), Err(WriteError::Spans { in_spans: 3, counts: 1 }));
     }
 }

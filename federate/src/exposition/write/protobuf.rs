@@ -1,6 +1,6 @@
 //! Messages `io.prometheus.client.MetricFamily`, fields in the order of their numbers, as Go writes them.
 
-use super::{Escaping, Family, HistogramView, Kind, Value, name};
+use super::{Escaping, Family, Histogram, Kind, Span, Value, name};
 
 /// Writes what a family begins with; its length comes before it when it has ended.
 pub(super) fn put_head(family: &Family, out: &mut Vec<u8>) {
@@ -82,7 +82,7 @@ fn put_seen(at_ms: Option<i64>, value: &Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn put_histogram(histogram: &HistogramView<'_>, out: &mut Vec<u8>) {
+fn put_histogram(histogram: &Histogram<'_>, out: &mut Vec<u8>) {
     put_double(2, histogram.sum, out);
     if histogram.has_custom_bounds() {
         for (bound, cumulative) in histogram.classic_buckets() {
@@ -104,8 +104,8 @@ fn put_histogram(histogram: &HistogramView<'_>, out: &mut Vec<u8>) {
     histogram.positive.counts().for_each(|count| put_double(14, count, out));
 }
 
-fn put_spans(field: u8, spans: &[(i32, u32)], out: &mut Vec<u8>) {
-    for &(offset, length) in spans {
+fn put_spans(field: u8, spans: &[Span], out: &mut Vec<u8>) {
+    for &Span { offset, length } in spans {
         put_with_length(field, out, |out| {
             put_varint(1 << 3, out);
             put_varint(zigzag(offset), out);

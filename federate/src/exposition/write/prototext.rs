@@ -1,6 +1,6 @@
 //! The messages as text, as Go prints them.
 
-use super::{Escaping, Family, HistogramView, Kind, Value, float};
+use super::{Escaping, Family, Histogram, Kind, Span, Value, float};
 
 /// Prints fields of messages.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl<'o> Printer<'o> {
         });
     }
 
-    fn histogram(&mut self, histogram: &HistogramView<'_>) {
+    fn histogram(&mut self, histogram: &Histogram<'_>) {
         self.double("sample_count_float", histogram.count);
         self.double("sample_sum", histogram.sum);
         if histogram.has_custom_bounds() {
@@ -74,8 +74,8 @@ impl<'o> Printer<'o> {
         histogram.positive.counts().for_each(|count| self.double("positive_count", count));
     }
 
-    fn spans(&mut self, name: &str, spans: &[(i32, u32)]) {
-        for &(offset, length) in spans {
+    fn spans(&mut self, name: &str, spans: &[Span]) {
+        for &Span { offset, length } in spans {
             self.message(name, |span| {
                 span.int("offset", offset.into());
                 span.int("length", length.into());

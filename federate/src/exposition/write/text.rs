@@ -2,16 +2,16 @@
 
 use memchr::memchr3;
 
-use super::{Escaping, Family, Format, HistogramView, Kind, Value, float};
+use super::{Escaping, Family, Histogram, Kind, Value, WriteFormat, float};
 
 /// Announces a family.
-pub(super) fn put_type(family: &Family, format: Format, out: &mut Vec<u8>) {
+pub(super) fn put_type(family: &Family, format: WriteFormat, out: &mut Vec<u8>) {
     out.extend_from_slice(b"# TYPE ");
     out.extend_from_slice(&family.name);
     out.extend_from_slice(match (family.kind, format) {
-        (Kind::Untyped, Format::OpenMetrics) => b" unknown\n".as_slice(),
+        (Kind::Untyped, WriteFormat::OpenMetrics) => b" unknown\n".as_slice(),
         (Kind::Untyped, _) => b" untyped\n",
-        (Kind::GaugeHistogram, Format::OpenMetrics) => b" gaugehistogram\n",
+        (Kind::GaugeHistogram, WriteFormat::OpenMetrics) => b" gaugehistogram\n",
         (Kind::Histogram | Kind::GaugeHistogram, _) => b" histogram\n",
     });
 }
@@ -91,7 +91,7 @@ impl Line<'_> {
         out.push(b'\n');
     }
 
-    fn put_histogram(&self, histogram: &HistogramView<'_>, out: &mut Vec<u8>) {
+    fn put_histogram(&self, histogram: &Histogram<'_>, out: &mut Vec<u8>) {
         let is_gauge = self.is_open && histogram.is_gauge;
         let (sum, count) = if is_gauge { ("_gsum", "_gcount") } else { ("_sum", "_count") };
         for (bound, cumulative) in histogram.classic_buckets() {
