@@ -159,7 +159,7 @@ impl Label {
         let mut order = self.sorted.clone();
         order.extend(&self.recent);
         order.retain(|&value| !self.series(value).is_empty());
-        order.sort_by(|&a, &b| self.text(a).cmp(self.text(b)));
+        sort(&mut order, |value| self.text(value));
         order
     }
 
@@ -175,11 +175,9 @@ impl Label {
             return;
         }
         let Self { sorted, recent, values, .. } = self;
-        let text = |value: u32| &*values[value as usize].text;
-        recent.sort_by(|&a, &b| text(a).cmp(text(b)));
         sorted.reserve_exact(recent.len());
         sorted.append(recent);
-        sorted.sort_by(|&a, &b| text(a).cmp(text(b)));
+        sort(sorted, |value| &values[value as usize].text);
     }
 
     /// Forgets the values that have no series.
@@ -199,5 +197,70 @@ impl Label {
         sorted.retain(&mut bury);
         recent.retain(&mut bury);
         self.dead = 0;
+    }
+}
+
+/// Sorts numbers by their texts, of which eight bytes after what all begin with are fetched beforehand: that is far
+/// fewer looks at texts that lie anywhere in memory.
+fn sort<'a>(numbers: &mut [u32], text_of: impl Fn(u32) -> &'a str) {
+    let texts = || numbers.iter().map(|&number| text_of(number).as_bytes());
+    let (Some(least), Some(most)) = (texts().min(), texts().max()) else { return };
+    let shared = least.iter().zip(most).take_while(|(a, b)| a == b).count();
+    let mut keyed: Vec<(u64, u32)> = numbers
+        .iter()
+        .map(|&number| {
+            let rest = &text_of(number).as_bytes()[shared..];
+            let mut key = [0; 8];
+            let len = rest.len().min(key.len());
+            key[..len].copy_from_slice(&rest[..len]);
+            (u64::from_be_bytes(key), number)
+        })
+        .collect();
+    keyed.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| text_of(a.1).cmp(text_of(b.1))));
+    numbers.iter_mut().zip(keyed).for_each(|(number, (_, sorted))| *number = sorted);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_find_what_begins_with_them() {
+        let hasher = RandomState::with_seeds(1, 2, 3, 4);
+        let mut label = Label::new("pod");
+        let text = |at: u32| match at.wrapping_mul(0x9e37_79b9) >> 8 {
+            noise if noise.is_multiple_of(3) => format!("pod-{noise:x}"),
+            noise if noise.is_multiple_of(5) => format!("pod-ä{}", noise % 1000),
+            noise => format!("pod-{}\0{}", noise % 50, noise % 7),
+        };
+        for at in 0..5000 {
+            let value = label.intern(&text(at), &hasher);
+            label.insert(value, at);
+            // Some go again, and all of a time, so that values die and numbers are given anew.
+            let gone = if at % 4 == 0 { Some(at) } else { at.checked_sub(3000).filter(|gone| gone % 4 != 0) };
+            if let Some(gone) = gone {
+                let value = label.number(&text(gone), &hasher);
+                label.remove(value.expect("has a series"), gone, &hasher);
+            }
+            if at % 500 == 7 {
+                check(&label);
+            }
+        }
+        check(&label);
+    }
+
+    fn check(label: &Label) {
+        let order = label.in_order();
+        assert_eq!(order.len(), label.distinct());
+        assert!(order.windows(2).all(|pair| label.text(pair[0]) < label.text(pair[1])));
+        assert!(label.sorted.windows(2).all(|pair| label.text(pair[0]) < label.text(pair[1])));
+        for prefix in ["", "p", "pod-", "pod-1", "pod-1\0", "pod-ä", "pod-ä9", "pod-f", "q", "a"] {
+            let mut found: Vec<&str> = label.with_prefix(prefix).map(|(_, text)| text).collect();
+            found.sort_unstable();
+            let expected =
+                order.iter().map(|&value| label.text(value)).filter(|text| text.starts_with(prefix));
+            assert!(found.iter().copied().eq(expected), "{prefix}");
+            assert!(label.count_with_prefix(prefix) >= found.len());
+        }
     }
 }
