@@ -1,31 +1,14 @@
-//! Series selectors as people type them and as the wire carries them.
-//!
-//! A stopgap until the `federate` crate has it: promql-parser reads the text, `regex` matches. Where Rust's regular
-//! expressions and RE2 differ, a pattern may be refused here that Prometheus takes.
+//! Series selectors as people type them, and matchers as the wire carries them: the one place where the wire's matchers
+//! become those of the `federate` crate.
 
+use promha_federate::selector::Rule;
+use promha_federate::{MatcherError, Op, ParseError, Selector};
 use promha_remote_proto::read::{MatcherOp, MatcherView};
-use promql_parser::label::MatchOp;
-use promql_parser::parser::{self, Expr};
-use regex::Regex;
 
-/// Why a selector or a matcher is refused.
+/// Why a matcher of the wire is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SelectorError {
-    /// The text is not PromQL.
-    #[error("{text:?} is not a series selector: {reason}")]
-    Syntax {
-        /// What was given.
-        text: String,
-        /// What the parser says.
-        reason: String,
-    },
-    /// The text is PromQL, but more than a selector.
-    #[error("{text:?} is not a plain series selector: expected one as up{{job=\"node\"}}")]
-    NotASelector {
-        /// What was given.
-        text: String,
-    },
     /// The wire has a number that is no matcher type.
     #[error("matcher on {name:?} has the unknown type {number}: there are = (0), != (1), =~ (2) and !~ (3)")]
     Type {
@@ -34,15 +17,13 @@ pub enum SelectorError {
         /// The number.
         number: i32,
     },
-    /// A regular expression cannot be compiled.
-    #[error("matcher on {name:?} has the invalid regular expression {pattern:?}: {reason}")]
+    /// A regular expression is not one.
+    #[error("matcher on {name:?} has an invalid regular expression: {source}")]
     Regex {
         /// The matcher's label.
         name: String,
-        /// The pattern.
-        pattern: String,
-        /// What is wrong with it, in one line.
-        reason: String,
+        /// What is wrong with it.
+        source: MatcherError,
     },
 }
 
@@ -75,10 +56,10 @@ impl From<&MatcherView<'_>> for Matcher {
     }
 }
 
-/// The matchers of a series selector such as `up{job=~"a|b"}`.
+/// The matchers of a series selector such as `up{job=~"a|b"}`, of which one at least must ask for something.
 ///
 /// # Errors
-/// [`SelectorError`] if it is anything else, with a sentence that says what would be right.
+/// [`ParseError`] if it is anything else.
 ///
 /// ```
 /// use promha_examples::common::selector::{Matcher, parse};
@@ -88,57 +69,33 @@ impl From<&MatcherView<'_>> for Matcher {
 /// assert_eq!(matchers[0], Matcher::new(MatcherOp::Equal, "__name__", "up"));
 /// assert_eq!(matchers[1], Matcher::new(MatcherOp::NotEqual, "job", "node"));
 /// assert!(parse("sum(up)").is_err());
-/// # Ok::<(), promha_examples::common::selector::SelectorError>(())
+/// # Ok::<(), promha_federate::ParseError>(())
 /// ```
-pub fn parse(text: &str) -> Result<Vec<Matcher>, SelectorError> {
-    let text = text.trim();
-    let not_a_selector = || SelectorError::NotASelector { text: text.to_owned() };
-    let selector = match parser::parse(text) {
-        Ok(Expr::VectorSelector(selector)) => selector,
-        Ok(_) => return Err(not_a_selector()),
-        Err(reason) => return Err(SelectorError::Syntax { text: text.to_owned(), reason }),
-    };
-    if selector.offset.is_some() || selector.at.is_some() || !selector.matchers.or_matchers.is_empty() {
-        return Err(not_a_selector());
-    }
-    let name = selector.name.iter().map(|name| Matcher::new(MatcherOp::Equal, "__name__", name));
-    let others = selector.matchers.matchers.iter().map(|matcher| {
-        let op = match matcher.op {
-            MatchOp::Equal => MatcherOp::Equal,
-            MatchOp::NotEqual => MatcherOp::NotEqual,
-            MatchOp::Re(_) => MatcherOp::Regex,
-            MatchOp::NotRe(_) => MatcherOp::NotRegex,
+pub fn parse(text: &str) -> Result<Vec<Matcher>, ParseError> {
+    let selector = Selector::parse_with(text, Rule::Series)?;
+    let matcher = |matcher: &promha_federate::Matcher| {
+        let op = match matcher.op() {
+            Op::Equal => MatcherOp::Equal,
+            Op::NotEqual => MatcherOp::NotEqual,
+            Op::Regex => MatcherOp::Regex,
+            Op::NotRegex => MatcherOp::NotRegex,
         };
-        Matcher::new(op, &matcher.name, &matcher.value)
-    });
-    Ok(name.chain(others).collect())
+        Matcher::new(op, matcher.name(), matcher.value())
+    };
+    Ok(selector.matchers().iter().map(matcher).collect())
 }
 
-/// Matchers of the wire, ready to be evaluated. A label that is missing is the empty string; regular expressions are
-/// anchored, and their dot matches line breaks.
+/// Matchers of the wire, ready to be evaluated.
 #[derive(Clone, Debug)]
 pub struct CompiledMatchers {
-    matchers: Vec<Compiled>,
-}
-
-#[derive(Clone, Debug)]
-struct Compiled {
-    name: String,
-    test: Test,
-    negated: bool,
-}
-
-#[derive(Clone, Debug)]
-enum Test {
-    Equal(String),
-    Regex(Regex),
+    matchers: Vec<promha_federate::Matcher>,
 }
 
 impl CompiledMatchers {
     /// Compiles what must all match.
     ///
     /// # Errors
-    /// [`SelectorError::Type`] and [`SelectorError::Regex`].
+    /// [`SelectorError`].
     pub fn new<'m>(matchers: impl IntoIterator<Item = &'m Matcher>) -> Result<Self, SelectorError> {
         Ok(Self { matchers: matchers.into_iter().map(compile).collect::<Result<_, _>>()? })
     }
@@ -146,37 +103,24 @@ impl CompiledMatchers {
     /// Whether a label set, in any order, satisfies all of them.
     pub fn matches(&self, labels: &[(&str, &str)]) -> bool {
         self.matchers.iter().all(|matcher| {
-            let value = labels.iter().find(|(name, _)| *name == matcher.name).map_or("", |(_, value)| value);
-            let matches = match &matcher.test {
-                Test::Equal(wanted) => wanted == value,
-                Test::Regex(regex) => regex.is_match(value),
-            };
-            matches != matcher.negated
+            let value =
+                labels.iter().find(|(name, _)| *name == matcher.name()).map_or("", |(_, value)| value);
+            matcher.matches(value)
         })
     }
 }
 
-fn compile(matcher: &Matcher) -> Result<Compiled, SelectorError> {
+fn compile(matcher: &Matcher) -> Result<promha_federate::Matcher, SelectorError> {
     let Matcher { op, name, value } = matcher;
-    let test = match *op {
-        MatcherOp::Equal | MatcherOp::NotEqual => Test::Equal(value.clone()),
-        MatcherOp::Regex | MatcherOp::NotRegex => Test::Regex(anchored(name, value)?),
+    let op = match *op {
+        MatcherOp::Equal => Op::Equal,
+        MatcherOp::NotEqual => Op::NotEqual,
+        MatcherOp::Regex => Op::Regex,
+        MatcherOp::NotRegex => Op::NotRegex,
         MatcherOp::Other(number) => return Err(SelectorError::Type { name: name.clone(), number }),
     };
-    let negated = matches!(op, MatcherOp::NotEqual | MatcherOp::NotRegex);
-    Ok(Compiled { name: name.clone(), test, negated })
-}
-
-fn anchored(name: &str, pattern: &str) -> Result<Regex, SelectorError> {
-    let refuse = |error: regex::Error| {
-        // The last line of the crate's message is the reason; the ones before draw the pattern.
-        let reason =
-            error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        SelectorError::Regex { name: name.to_owned(), pattern: pattern.to_owned(), reason }
-    };
-    // On its own first: `a)|(b` would become valid inside the group.
-    Regex::new(pattern).map_err(refuse)?;
-    Regex::new(&format!("^(?s:{pattern})$")).map_err(refuse)
+    promha_federate::Matcher::new(name, op, value)
+        .map_err(|source| SelectorError::Regex { name: name.clone(), source })
 }
 
 #[cfg(test)]
@@ -229,7 +173,7 @@ mod tests {
             CompiledMatchers::new([&matcher]).unwrap_err().to_string()
         };
         assert!(error(9, "a").contains("unknown type 9"), "{}", error(9, "a"));
-        assert!(error(2, "a(").contains("unclosed group"), "{}", error(2, "a("));
+        assert!(error(2, "a(").contains("invalid regular expression"), "{}", error(2, "a("));
         assert!(error(3, "a)|(b").contains("invalid regular expression"), "{}", error(3, "a)|(b"));
     }
 }

@@ -142,8 +142,12 @@ pub async fn read(args: &ReadArgs) -> Result<(), ClientError> {
     if start_ms > end_ms {
         return Err(ClientError::Argument("--from is later than --to".to_owned()));
     }
-    let matchers =
-        selector::parse(&args.selector).map_err(|error| ClientError::Argument(error.to_string()))?;
+    let matchers = selector::parse(&args.selector).map_err(|error| {
+        let text = &args.selector;
+        ClientError::Argument(format!(
+            "{text:?} is not a series selector, expected one as up{{job=\"node\"}}: {error}"
+        ))
+    })?;
     let query = Query { start_ms, end_ms, matchers, hints: None };
     let client = http_client(args.http_config_file.as_deref())
         .map_err(|error| ClientError::Argument(error.to_string()))?;

@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use promha_federate::exposition::text::TextParser;
+use promha_federate::exposition::{Entry, Limits};
 use promha_merge::labels::Labels;
 use promha_remote_proto::frame::FrameWriter;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -152,38 +154,15 @@ impl Stored {
     }
 }
 
-/// The samples of a text exposition, with the target's labels (sorted) added.
+/// The samples of a text exposition, with the target's labels added; those before a line that is wrong.
 fn exposed(text: &str, target: &[(&str, &str)]) -> Vec<(Labels, f64)> {
-    let lines = text.lines().map(|line| Ok(line.to_owned()));
-    let Ok(scrape) = prometheus_parse::Scrape::parse(lines) else { return Vec::new() };
+    let mut parser = TextParser::new(text.as_bytes(), Limits::default());
     let mut exposed = Vec::new();
-    for sample in &scrape.samples {
-        let mut add = |name: &str, extra: Option<(&str, &str)>, value: f64| {
-            let own = sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let mut pairs: Vec<_> =
-                own.chain([("__name__", name)]).chain(extra).chain(target.iter().copied()).collect();
+    while let Ok(Some(entry)) = parser.next_entry() {
+        if let Entry::Series(series) = entry {
+            let mut pairs: Vec<_> = series.labels().iter().chain(target).copied().collect();
             pairs.sort_unstable();
-            exposed.push((pairs.into_iter().collect(), value));
-        };
-        match &sample.value {
-            prometheus_parse::Value::Counter(value)
-            | prometheus_parse::Value::Gauge(value)
-            | prometheus_parse::Value::Untyped(value) => add(&sample.metric, None, *value),
-            prometheus_parse::Value::Histogram(buckets) => {
-                for bucket in buckets {
-                    let bound = if bucket.less_than.is_infinite() {
-                        "+Inf".to_owned()
-                    } else {
-                        bucket.less_than.to_string()
-                    };
-                    add(&format!("{}_bucket", sample.metric), Some(("le", &bound)), bucket.count);
-                }
-            }
-            prometheus_parse::Value::Summary(quantiles) => {
-                for quantile in quantiles {
-                    add(&sample.metric, Some(("quantile", &quantile.quantile.to_string())), quantile.count);
-                }
-            }
+            exposed.push((pairs.into_iter().collect(), series.value()));
         }
     }
     exposed
