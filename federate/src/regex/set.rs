@@ -39,7 +39,7 @@ impl Set {
             return None;
         }
         let mut arena = String::with_capacity(bytes);
-        let mut lengths = 0;
+        let lengths = texts.clone().fold(0, |lengths, text| lengths | length_bit(text.len()));
         let mut set = Self {
             arena: Box::default(),
             slots: vec![FREE; (count * 2).next_power_of_two().max(8)].into(),
@@ -48,7 +48,6 @@ impl Set {
             sorted: false,
         };
         for text in texts.clone() {
-            lengths |= length_bit(text.len());
             if !set.insert(text, &mut arena) {
                 return Some(Self::sorted(texts, lengths));
             }

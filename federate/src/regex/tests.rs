@@ -404,3 +404,12 @@ proptest! {
         }
     }
 }
+
+/// Its texts are so alike that their hashes are too: the table is given up before all lengths have been seen.
+#[test]
+fn a_set_that_does_not_spread_knows_all_lengths() {
+    let regex = regex("(?i)rw[K(?ié)A4|d:x]5xx5|[x]Q78QQQQQi");
+    let values = regex.values(1_024).unwrap();
+    assert_eq!(values.len(), 560);
+    assert!(values.iter().all(|value| regex.matches(value)));
+}
