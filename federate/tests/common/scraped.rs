@@ -1,8 +1,11 @@
-//! As much of the text format as the tests scrape: what a target says becomes series.
+//! What a target says becomes series.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test takes what it needs")]
 
 use std::collections::BTreeMap;
+
+use promha_federate::exposition::text::TextParser;
+use promha_federate::exposition::{Entry, Limits};
 
 /// A series with one number.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,11 +15,9 @@ pub struct Scraped {
     pub at_ms: Option<i64>,
 }
 
-/// The samples of a text whose lines are well formed, and what a scrape of `instance` by `job` with `honor_labels`
-/// makes of their labels.
+/// The samples of a text, and what a scrape of `instance` by `job` with `honor_labels` makes of their labels.
 pub fn scrape(text: &str, job: &str, instance: &str) -> Vec<Scraped> {
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let mut all: Vec<Scraped> = lines.map(line).collect();
+    let mut all = samples(text);
     for scraped in &mut all {
         scraped.labels.retain(|_, value| !value.is_empty());
         scraped.labels.entry("job".into()).or_insert_with(|| job.into());
@@ -25,39 +26,21 @@ pub fn scrape(text: &str, job: &str, instance: &str) -> Vec<Scraped> {
     all
 }
 
-/// One line.
+/// The sample of one line.
 pub fn line(line: &str) -> Scraped {
-    let name_end = line.find(['{', ' ']).unwrap();
-    let mut labels = BTreeMap::from([("__name__".to_owned(), line[..name_end].to_owned())]);
-    let mut rest = &line[name_end..];
-    if let Some(inside) = rest.strip_prefix('{') {
-        rest = inside;
-        while !rest.starts_with('}') {
-            let (name, after) = rest.split_once("=\"").unwrap();
-            let (value, after) = quoted(after);
-            labels.insert(name.trim_start_matches(',').to_owned(), value);
-            rest = after;
-        }
-        rest = &rest[1..];
-    }
-    let mut fields = rest.split_whitespace();
-    let value = fields.next().unwrap().parse().unwrap();
-    Scraped { labels, value, at_ms: fields.next().map(|at_ms| at_ms.parse().unwrap()) }
+    samples(line).remove(0)
 }
 
-/// What stands before the next quote, and what comes after it.
-fn quoted(text: &str) -> (String, &str) {
-    let mut value = String::new();
-    let mut characters = text.char_indices();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '"' => return (value, &text[at + 1..]),
-            '\\' => match characters.next().unwrap().1 {
-                'n' => value.push('\n'),
-                escaped => value.push(escaped),
-            },
-            character => value.push(character),
+fn samples(text: &str) -> Vec<Scraped> {
+    let text = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
+    let mut parser = TextParser::new(text.as_bytes(), Limits::default());
+    let mut samples = Vec::new();
+    while let Some(entry) = parser.next_entry().unwrap() {
+        if let Entry::Series(series) = entry {
+            let labels =
+                series.labels().iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+            samples.push(Scraped { labels, value: series.value(), at_ms: series.t_ms() });
         }
     }
-    panic!("{text} has no end");
+    samples
 }
