@@ -4,7 +4,6 @@
 //! Prometheus in what becomes of them: summaries and classic histograms are given as the samples that they would be in text,
 //! with `le` and `quantile` written as OpenMetrics has them.
 
-mod bound;
 mod metric;
 mod parse;
 mod wire;

@@ -1,11 +1,12 @@
-//! Writing: text, OpenMetrics and protobuf, as Prometheus writes them.
+//! Writing: text and protobuf, as Prometheus writes them. OpenMetrics is written by
+//! [`openmetrics`](crate::exposition::openmetrics).
 
-mod float;
+pub(in crate::exposition) mod float;
 mod histogram;
 mod name;
 mod protobuf;
 mod prototext;
-mod text;
+pub(in crate::exposition) mod text;
 
 use thiserror::Error;
 
@@ -18,8 +19,6 @@ pub enum WriteFormat {
     /// Prometheus' text, version 0.0.4.
     #[default]
     Text,
-    /// OpenMetrics' text, version 1.0.0: timestamps in seconds, an end that tells that nothing is missing.
-    OpenMetrics,
     /// Messages `io.prometheus.client.MetricFamily`, each after its length.
     Protobuf,
     /// The same messages as text, for people.
@@ -146,9 +145,9 @@ impl<'o> Writer<'o> {
         (family.kind, family.start) = (kind, self.out.len());
         family.name.clear();
         match self.format {
-            WriteFormat::Text | WriteFormat::OpenMetrics => {
+            WriteFormat::Text => {
                 family.is_quoted = self.escaping.put_quoted(name, true, &mut family.name);
-                text::put_type(family, self.format, self.out);
+                text::put_type(family, self.out);
             }
             WriteFormat::Protobuf => {
                 self.escaping.put(name, true, &mut family.name);
@@ -183,9 +182,8 @@ impl<'o> Writer<'o> {
         }
         let escaping = self.escaping;
         match self.format {
-            WriteFormat::Text | WriteFormat::OpenMetrics => {
-                let is_open = self.format == WriteFormat::OpenMetrics;
-                text::put_sample(&self.family, escaping, is_open, labels, at_ms, value, self.out);
+            WriteFormat::Text => {
+                text::put_sample(&self.family, escaping, labels, at_ms, value, self.out);
             }
             WriteFormat::Protobuf => protobuf::put_metric(escaping, labels, at_ms, value, self.out),
             WriteFormat::Prototext { is_compact, is_angled } => {
@@ -201,12 +199,9 @@ impl<'o> Writer<'o> {
         self.out.len()
     }
 
-    /// Ends the last family and, where the format has one, writes the end.
+    /// Ends the last family.
     pub fn finish(mut self) {
         self.end_family();
-        if self.format == WriteFormat::OpenMetrics {
-            self.out.extend_from_slice(b"# EOF\n");
-        }
     }
 
     fn end_family(&mut self) {
@@ -214,7 +209,7 @@ impl<'o> Writer<'o> {
             return;
         }
         match self.format {
-            WriteFormat::Text | WriteFormat::OpenMetrics => {}
+            WriteFormat::Text => {}
             WriteFormat::Protobuf => protobuf::put_length_before(self.family.start, self.out),
             WriteFormat::Prototext { .. } => self.out.push(b'\n'),
         }

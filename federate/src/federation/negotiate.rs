@@ -48,7 +48,6 @@ pub(super) fn format(accept: &str, release: Release) -> (WriteFormat, Escaping) 
 pub(super) fn content_type(format: WriteFormat, escaping: Escaping, release: Release) -> String {
     let form = match format {
         WriteFormat::Text => "text/plain; version=0.0.4; charset=utf-8".to_owned(),
-        WriteFormat::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8".to_owned(),
         WriteFormat::Protobuf => format!("{PROTOBUF}; encoding=delimited"),
         WriteFormat::Prototext { is_compact: false, .. } => format!("{PROTOBUF}; encoding=text"),
         WriteFormat::Prototext { is_compact: true, .. } => format!("{PROTOBUF}; encoding=compact-text"),

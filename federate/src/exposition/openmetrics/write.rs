@@ -6,6 +6,8 @@ use thiserror::Error;
 
 use crate::exposition::entry::MetricType;
 use crate::exposition::scan;
+use crate::exposition::write::float;
+use crate::exposition::write::text::put_escaped;
 
 /// Writes OpenMetrics. A family is announced once and all of its samples follow it; `finish` ends the text, without it readers
 /// take it for cut off.
@@ -167,13 +169,13 @@ impl<'w> OpenMetricsWriter<'w> {
             put_labels(labels, if labels.is_empty() { b"" } else { b"," }, self.into);
         }
         self.into.push(b' ');
-        put_float(value, self.into);
+        float::put_open(value, self.into);
         put_timestamp(t_ms, self.into);
         if let Some(Exemplar { labels, value, t_ms }) = exemplar {
             self.into.extend_from_slice(b" # ");
             put_labels(labels, b"{", self.into);
             self.into.push(b' ');
-            put_float(value, self.into);
+            float::put_open(value, self.into);
             put_timestamp(t_ms, self.into);
         }
         self.into.push(b'\n');
@@ -244,31 +246,6 @@ fn put_quoted(text: &str, into: &mut Vec<u8>) {
     into.push(b'"');
     put_escaped(text, into);
     into.push(b'"');
-}
-
-fn put_escaped(text: &str, into: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
-    while let Some(at) = memchr::memchr3(b'\\', b'"', b'\n', rest) {
-        into.extend_from_slice(&rest[..at]);
-        into.extend_from_slice(match rest[at] {
-            b'\n' => b"\\n",
-            b'"' => b"\\\"",
-            _ => b"\\\\",
-        });
-        rest = &rest[at + 1..];
-    }
-    into.extend_from_slice(rest);
-}
-
-/// The shortest digits that are this number, with a point or an exponent.
-fn put_float(value: f64, into: &mut Vec<u8>) {
-    // Writing to a vector does not fail.
-    let _ = match value {
-        _ if value.is_nan() => into.write_all(b"NaN"),
-        f64::INFINITY => into.write_all(b"+Inf"),
-        f64::NEG_INFINITY => into.write_all(b"-Inf"),
-        _ => write!(into, "{value:?}"),
-    };
 }
 
 /// Seconds, with decimals that become the same milliseconds again when a reader multiplies and cuts off.

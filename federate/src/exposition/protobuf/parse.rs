@@ -1,6 +1,5 @@
 //! Families, one after the other, and what is in them.
 
-use super::bound;
 use super::metric::{Exemplar, Histogram, Metric, Side};
 use super::wire::Reader;
 use crate::exposition::entry::{Entry, MetricType, NAME, SeriesView};
@@ -8,6 +7,7 @@ use crate::exposition::error::{ExpositionError, ExpositionErrorKind as Kind};
 use crate::exposition::histogram::{Buckets, ExemplarRecord, HistogramView};
 use crate::exposition::labels::{LabelBuffer, sort};
 use crate::exposition::limits::Limits;
+use crate::exposition::write::float;
 
 /// What to give of histograms that have native buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -407,7 +407,9 @@ fn bound_text(bounds: &mut Vec<(u64, String)>, place: usize, bound: f64) -> &str
     if *bits != bound.to_bits() || text.is_empty() {
         *bits = bound.to_bits();
         text.clear();
-        bound::put(bound, text);
+        let mut bytes = std::mem::take(text).into_bytes();
+        float::put_open(bound, &mut bytes);
+        *text = String::from_utf8(bytes).unwrap_or_default();
     }
     text
 }

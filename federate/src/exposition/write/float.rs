@@ -26,11 +26,14 @@ pub(super) fn put_sample(value: f64, out: &mut Vec<u8>) {
     }
 }
 
-/// The value of a sample in OpenMetrics: every number shows that it is no integer.
-pub(super) fn put_open(value: f64, out: &mut Vec<u8>) {
+/// The same in OpenMetrics (zero with its sign), and as a value of `le` or `quantile` there: every number shows that it is no integer.
+pub(in crate::exposition) fn put_open(value: f64, out: &mut Vec<u8>) {
+    if !value.is_finite() {
+        return put_sample(value, out);
+    }
     let start = out.len();
-    put_sample(value, out);
-    if value.is_finite() && !out[start..].iter().any(|byte| matches!(byte, b'.' | b'e')) {
+    put_finite(value, STRCONV, out);
+    if !out[start..].iter().any(|byte| matches!(byte, b'.' | b'e')) {
         out.extend_from_slice(b".0");
     }
 }
@@ -176,6 +179,34 @@ mod tests {
         let mut out = Vec::new();
         put_sample(value, &mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_of_openmetrics_show_that_they_are_no_integers() {
+        let cases = [
+            (1.0, "1.0"),
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (-1.0, "-1.0"),
+            (0.5, "0.5"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (2.5, "2.5"),
+            (100_000.0, "100000.0"),
+            (1_000_000.0, "1e+06"),
+            (1_234_567.5, "1.2345675e+06"),
+            (123_456.0, "123456.0"),
+            (1e-7, "1e-07"),
+            (1e100, "1e+100"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+            (f64::NAN, "NaN"),
+        ];
+        for (value, expected) in cases {
+            let mut out = Vec::new();
+            put_open(value, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -2,30 +2,27 @@
 
 use memchr::memchr3;
 
-use super::{Escaping, Family, Histogram, Kind, Value, WriteFormat, float};
+use super::{Escaping, Family, Histogram, Kind, Value, float};
 
 /// Announces a family.
-pub(super) fn put_type(family: &Family, format: WriteFormat, out: &mut Vec<u8>) {
+pub(super) fn put_type(family: &Family, out: &mut Vec<u8>) {
     out.extend_from_slice(b"# TYPE ");
     out.extend_from_slice(&family.name);
-    out.extend_from_slice(match (family.kind, format) {
-        (Kind::Untyped, WriteFormat::OpenMetrics) => b" unknown\n".as_slice(),
-        (Kind::Untyped, _) => b" untyped\n",
-        (Kind::GaugeHistogram, WriteFormat::OpenMetrics) => b" gaugehistogram\n",
-        (Kind::Histogram | Kind::GaugeHistogram, _) => b" histogram\n",
+    out.extend_from_slice(match family.kind {
+        Kind::Untyped => b" untyped\n".as_slice(),
+        Kind::Histogram | Kind::GaugeHistogram => b" histogram\n",
     });
 }
 
 pub(super) fn put_sample(
     family: &Family,
     escaping: Escaping,
-    is_open: bool,
     labels: &[(&str, &str)],
     at_ms: Option<i64>,
     value: &Value<'_>,
     out: &mut Vec<u8>,
 ) {
-    let line = Line { family, escaping, is_open, labels, at_ms };
+    let line = Line { family, escaping, labels, at_ms };
     match value {
         Value::Float(value) => line.put("", None, *value, out),
         Value::Histogram(histogram) => line.put_histogram(histogram, out),
@@ -37,7 +34,6 @@ pub(super) fn put_sample(
 struct Line<'a> {
     family: &'a Family,
     escaping: Escaping,
-    is_open: bool,
     labels: &'a [(&'a str, &'a str)],
     at_ms: Option<i64>,
 }
@@ -68,7 +64,7 @@ impl Line<'_> {
         if let Some(le) = le {
             out.push(before);
             out.extend_from_slice(b"le=\"");
-            self.put_number(le, out);
+            float::put_sample(le, out);
             out.push(b'"');
             before = b',';
         }
@@ -76,40 +72,27 @@ impl Line<'_> {
             out.push(b'}');
         }
         out.push(b' ');
-        self.put_number(value, out);
-        match self.at_ms {
-            Some(at_ms) if self.is_open => {
-                out.push(b' ');
-                float::put_open(at_ms as f64 / 1000.0, out);
-            }
-            Some(at_ms) => {
-                out.push(b' ');
-                float::put_int(at_ms, out);
-            }
-            None => {}
+        float::put_sample(value, out);
+        if let Some(at_ms) = self.at_ms {
+            out.push(b' ');
+            float::put_int(at_ms, out);
         }
         out.push(b'\n');
     }
 
     fn put_histogram(&self, histogram: &Histogram<'_>, out: &mut Vec<u8>) {
-        let is_gauge = self.is_open && histogram.is_gauge;
-        let (sum, count) = if is_gauge { ("_gsum", "_gcount") } else { ("_sum", "_count") };
         for (bound, cumulative) in histogram.classic_buckets() {
             self.put("_bucket", Some(bound), cumulative, out);
         }
         self.put("_bucket", Some(f64::INFINITY), histogram.count, out);
-        self.put(sum, None, histogram.sum, out);
-        self.put(count, None, histogram.count, out);
-    }
-
-    fn put_number(&self, value: f64, out: &mut Vec<u8>) {
-        if self.is_open { float::put_open(value, out) } else { float::put_sample(value, out) }
+        self.put("_sum", None, histogram.sum, out);
+        self.put("_count", None, histogram.count, out);
     }
 }
 
 /// Writes what stands in quotes.
 #[inline]
-pub(super) fn put_escaped(value: &str, out: &mut Vec<u8>) {
+pub(in crate::exposition) fn put_escaped(value: &str, out: &mut Vec<u8>) {
     let mut rest = value.as_bytes();
     while let Some(at) = memchr3(b'\\', b'"', b'\n', rest) {
         out.extend_from_slice(&rest[..at]);
