@@ -1,6 +1,7 @@
 //! The series of one source in one piece of memory.
 
 use crate::label_arena::LabelArena;
+use crate::prefetch::prefetch;
 use crate::samples::{Floats, Known};
 
 /// Sorted series of one source: labels, timestamps and values, each in the same memory one after the other, which
@@ -34,6 +35,24 @@ struct Row {
     /// Where its samples end in the columns.
     end: usize,
     known: Known,
+}
+
+/// Where a column lies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'c> {
+    arena: &'c Arena,
+    index: usize,
+}
+
+impl<'c> Place<'c> {
+    pub(crate) fn known(self) -> &'c Known {
+        &self.arena.rows[self.index].known
+    }
+
+    /// The column behind it, if there is one.
+    pub(crate) fn next(self) -> Option<Floats<'c>> {
+        (self.index + 1 < self.arena.len()).then(|| self.arena.column(self.index + 1))
+    }
 }
 
 impl Arena {
@@ -77,10 +96,10 @@ impl Arena {
         &self.labels
     }
 
-    /// Has what is known of a series fetched from memory, if there is one, so that it is near when its turn comes:
-    /// sources take turns in an order that no processor foresees. Nobody waits for it.
-    pub(crate) fn fetch(&self, index: usize) {
-        std::hint::black_box(self.rows.get(index).map(|row| row.end));
+    /// Has what will be asked for soon brought near, now that a series comes out. Of its samples, only who reads them
+    /// knows which ones: see [`Floats::prefetch_next_times`].
+    pub(crate) fn prefetch_after(&self, index: usize) {
+        prefetch(self.rows.get(index + 2..index + 3).unwrap_or_default());
     }
 
     /// The samples of a series.
@@ -89,7 +108,7 @@ impl Arena {
     /// If there is no such series.
     pub fn column(&self, index: usize) -> Floats<'_> {
         let start = index.checked_sub(1).map_or(0, |before| self.rows[before].end);
-        let Row { end, known } = &self.rows[index];
-        Floats::known(&self.at_ms[start..*end], &self.values[start..*end], known)
+        let end = self.rows[index].end;
+        Floats::placed(&self.at_ms[start..end], &self.values[start..end], Place { arena: self, index })
     }
 }

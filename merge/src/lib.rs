@@ -13,6 +13,7 @@ mod merge_labels;
 mod order;
 mod penalty;
 pub mod plan;
+mod prefetch;
 mod resolve;
 mod samples;
 pub mod stitch;

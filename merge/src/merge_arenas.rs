@@ -79,7 +79,7 @@ impl<'a> MergeArenas<'a> {
         let sources = machine.group();
         columns.extend(sources.iter().map(|&source| arenas[source].column(machine.index(source))));
         for &source in sources {
-            arenas[source].fetch(machine.index(source) + 1);
+            arenas[source].prefetch_after(machine.index(source));
         }
         let labels = arenas[sources[0]].labels().set(machine.index(sources[0]));
         Ok(Some(Series { labels, sources, columns }))

@@ -231,7 +231,7 @@ impl Source {
                 if let Some(code) = arenas(source).code(self.index + 1) {
                     self.index += 1;
                     self.feed = Feed::Ready;
-                    arenas(source).fetch_key(self.index + 1);
+                    arenas(source).prefetch_after(self.index);
                     return Some(code);
                 }
                 self.last_key.clear();

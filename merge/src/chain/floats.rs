@@ -57,6 +57,8 @@ impl Chain {
             [one] => {
                 let one = one.into();
                 if one.steps().are_ascending() {
+                    one.prefetch_next_times();
+                    one.prefetch_next_values();
                     extend(at_ms, values, one);
                     return Ok(());
                 }
@@ -139,10 +141,18 @@ fn extend(at_ms: &mut Vec<i64>, values: &mut Vec<f64>, column: Floats<'_>) {
 
 /// Two sources whose timestamps strictly increase. Where they are the same, the first one counts.
 fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut Vec<f64>) {
+    a.prefetch_next_times();
+    b.prefetch_next_times();
+    a.prefetch_next_values();
     if let Some(in_turn) = in_turn(a, b) {
+        b.prefetch_next_values();
         return in_turn.into_iter().for_each(|column| extend(at_ms, values, column));
     }
-    let (same, a, b) = split_same(a, b);
+    let (same, a_rest, b_rest) = split_same(a, b);
+    if !b_rest.at_ms().is_empty() {
+        b.prefetch_next_values();
+    }
+    let (a, b) = (a_rest, b_rest);
     extend(at_ms, values, same);
     let (lead, a, b) = split_lead(a, b);
     extend(at_ms, values, lead);
@@ -154,6 +164,8 @@ fn runs_of_two<'c>(mut a: Floats<'c>, mut b: Floats<'c>, runs: &mut Vec<Floats<'
     if let Some(in_turn) = in_turn(a, b) {
         return runs.extend(in_turn.into_iter().filter(|column| !column.at_ms().is_empty()));
     }
+    a.prefetch_next_times();
+    b.prefetch_next_times();
     while !(a.at_ms().is_empty() && b.at_ms().is_empty()) {
         let (same, a_rest, b_rest) = split_same(a, b);
         let (lead, a_rest, b_rest) = split_lead(a_rest, b_rest);

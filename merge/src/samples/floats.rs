@@ -3,6 +3,9 @@
 use std::cmp::Ordering;
 use std::ops::{Range, RangeBounds};
 
+use crate::arena::Place;
+use crate::prefetch::prefetch;
+
 use super::{STALE_BITS, Samples, Steps, is_stale};
 
 /// Float samples in two columns.
@@ -10,7 +13,7 @@ use super::{STALE_BITS, Samples, Steps, is_stale};
 pub struct Floats<'c> {
     at_ms: &'c [i64],
     values: &'c [f64],
-    known: Option<&'c Known>,
+    place: Option<Place<'c>>,
 }
 
 /// What has been found out of columns before.
@@ -46,12 +49,27 @@ impl<'c> Floats<'c> {
     /// ```
     pub fn new(at_ms: &'c [i64], values: &'c [f64]) -> Self {
         assert_eq!(at_ms.len(), values.len(), "there must be as many values as timestamps");
-        Self { at_ms, values, known: None }
+        Self { at_ms, values, place: None }
     }
 
-    /// The same, of which this is known.
-    pub(crate) fn known(at_ms: &'c [i64], values: &'c [f64], known: &'c Known) -> Self {
-        Self { known: Some(known), ..Self::new(at_ms, values) }
+    /// The same, in an arena.
+    pub(crate) fn placed(at_ms: &'c [i64], values: &'c [f64], place: Place<'c>) -> Self {
+        Self { place: Some(place), ..Self::new(at_ms, values) }
+    }
+
+    fn known(&self) -> Option<&'c Known> {
+        self.place.map(Place::known)
+    }
+
+    /// Has the timestamps of the series that the source has next brought near. Worth it whenever those of this one have to
+    /// be read: it will be the same then.
+    pub(crate) fn prefetch_next_times(&self) {
+        self.place.and_then(Place::next).iter().for_each(|next| prefetch(next.at_ms));
+    }
+
+    /// The same for the values.
+    pub(crate) fn prefetch_next_values(&self) {
+        self.place.and_then(Place::next).iter().for_each(|next| prefetch(next.values));
     }
 
     /// The timestamps, in milliseconds.
@@ -66,7 +84,7 @@ impl<'c> Floats<'c> {
 
     /// The first and the last timestamp.
     pub(crate) fn span_ms(&self) -> Option<(i64, i64)> {
-        match self.known {
+        match self.known() {
             _ if self.at_ms.is_empty() => None,
             Some(known) => Some(known.span_ms),
             None => Some((*self.at_ms.first()?, *self.at_ms.last()?)),
@@ -76,7 +94,7 @@ impl<'c> Floats<'c> {
     /// A part of the columns.
     pub(crate) fn slice(&self, range: impl RangeBounds<usize>) -> Self {
         let range = (range.start_bound().cloned(), range.end_bound().cloned());
-        Self { at_ms: &self.at_ms[range], values: &self.values[range], known: None }
+        Self { at_ms: &self.at_ms[range], values: &self.values[range], place: None }
     }
 }
 
@@ -93,7 +111,7 @@ impl Samples for Floats<'_> {
     }
 
     fn steps(&self) -> Steps {
-        self.known.map_or_else(|| Steps::of(self.at_ms), |known| known.steps)
+        self.known().map_or_else(|| Steps::of(self.at_ms), |known| known.steps)
     }
 
     fn level(&self, index: usize) -> f64 {
@@ -125,7 +143,7 @@ impl Samples for Floats<'_> {
     }
 
     fn first_stale(&self, range: Range<usize>) -> Option<usize> {
-        if self.known.is_some_and(|known| known.all_live) {
+        if self.known().is_some_and(|known| known.all_live) {
             return None;
         }
         let start = range.start;
