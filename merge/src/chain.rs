@@ -1,6 +1,7 @@
 //! The `chain` policy: the union of all samples by time, each timestamp once.
 
 mod floats;
+mod interleave;
 
 use std::cmp::Ordering;
 use std::ops::Range;

@@ -5,6 +5,7 @@ use crate::resolve::{Resolve, Resolved, Run, resolve};
 use crate::samples::{Floats, Samples};
 use crate::window::gallop;
 
+use super::interleave::interleave;
 use super::{Chain, equal_prefix};
 
 /// Appends the union of the samples of several sources to `at_ms` and `values`: [`Chain::append`] for whoever has
@@ -39,7 +40,7 @@ impl Chain {
     /// stale markers included.
     ///
     /// One source is copied; of two, what they have in common is, and what only one of them has in its time, and where
-    /// they interleave they are merged without a branch on which is earlier. Only for more than two, or if timestamps are
+    /// they interleave they are merged without a branch on which is earlier, blocks that alternate as a whole. Only for more than two, or if timestamps are
     /// repeated within a source, it takes the tree.
     ///
     /// # Errors
@@ -207,30 +208,4 @@ fn split_lead<'c>(a: Floats<'c>, b: Floats<'c>) -> (Floats<'c>, Floats<'c>, Floa
         (Some(_), None) => (a, Floats::default(), b),
         (None, _) => (b, a, Floats::default()),
     }
-}
-
-/// One sample at a time. Which of the two is next shows no pattern that a processor could learn, so it is computed
-/// and not branched on.
-fn interleave(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut Vec<f64>) {
-    const BLOCK: usize = 64;
-    let (mut block_ms, mut block_bits) = ([0; BLOCK], [0.0; BLOCK]);
-    let (mut i, mut j) = (0, 0);
-    let (a_ms, a_values, b_ms, b_values) = (a.at_ms(), a.values(), b.at_ms(), b.values());
-    let (a_values, b_values) = (&a_values[..a_ms.len()], &b_values[..b_ms.len()]);
-    while i < a_ms.len() && j < b_ms.len() {
-        let mut filled = 0;
-        while filled < BLOCK && i < a_ms.len() && j < b_ms.len() {
-            let (one_ms, other_ms) = (a_ms[i], b_ms[j]);
-            let is_one = one_ms <= other_ms;
-            block_ms[filled] = if is_one { one_ms } else { other_ms };
-            block_bits[filled] = if is_one { a_values[i] } else { b_values[j] };
-            i += usize::from(is_one);
-            j += usize::from(other_ms <= one_ms);
-            filled += 1;
-        }
-        at_ms.extend_from_slice(&block_ms[..filled]);
-        values.extend_from_slice(&block_bits[..filled]);
-    }
-    extend(at_ms, values, a.slice(i..));
-    extend(at_ms, values, b.slice(j..));
 }
