@@ -217,7 +217,7 @@ impl Chain {
     fn rival(&mut self) -> Option<(i64, usize)> {
         let Self { sources, tree, changed, .. } = self;
         let mut rival = None;
-        tree.tied_with_winner(changed, |source| {
+        tree.tied_and_beaten(changed, |source| {
             let next = sources[source].head_ms.map(|head_ms| (head_ms, source));
             rival = [rival, next].into_iter().flatten().min();
         });

@@ -103,7 +103,7 @@ impl<K, C: Fn(&K, &K) -> Ordering> Merge<K, C> {
             return Step::Need(source);
         }
         self.play();
-        self.tree.tied_with_winner(&mut self.changed, |_| ());
+        self.tree.tied_with_winner(&mut self.changed);
         self.asked = 0;
         self.changed.retain(|&source| self.sources.get_mut(source).is_some_and(Source::await_next));
         if self.changed.is_empty() { Step::Done } else { Step::Tied(&self.changed) }

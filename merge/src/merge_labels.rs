@@ -189,7 +189,7 @@ impl MergeLabels {
             self.changed.clear();
             return Ok(Step::Done);
         }
-        self.tree.tied_with_winner(&mut self.changed, |_| ());
+        self.tree.tied_with_winner(&mut self.changed);
         for &source in &self.changed {
             self.sources[source].feed = Feed::Taken;
         }

@@ -14,6 +14,8 @@ pub(crate) struct LoserTree {
     sources: usize,
     winner: usize,
     nodes: Vec<Node>,
+    /// In how many nodes the loser equals the source that beat it.
+    ties: usize,
 }
 
 /// Eight bytes: the way up from a leaf of a tree of 64 sources meets four cache lines at most.
@@ -38,6 +40,7 @@ impl LoserTree {
     pub(crate) fn reset(&mut self, sources: usize) {
         self.sources = sources;
         self.winner = 0;
+        self.ties = 0;
         self.nodes.clear();
         self.nodes.resize(sources, Node { loser: 0, tied: false, visit: Visit::One });
     }
@@ -67,7 +70,7 @@ impl LoserTree {
         let mut rising = source;
         let mut at = (self.sources + source) / 2;
         while at > 0 {
-            rising = self.nodes[at].fight(rising, duel);
+            rising = self.fight(at, rising, duel);
             at /= 2;
         }
         self.winner = rising;
@@ -97,16 +100,40 @@ impl LoserTree {
                 node.loser = rising as u32;
                 return;
             }
-            rising = node.fight(rising, duel);
+            rising = self.fight(at, rising, duel);
             at /= 2;
         }
         self.winner = rising;
     }
 
-    /// Replaces `group` by the winner and every source that equals it, ascending, and names to `beaten` those
-    /// that lost against a member of it without being equal: the best of them is the best of all that are not
-    /// in the group. No key is compared: the duels have noted ties.
-    pub(crate) fn tied_with_winner(&self, group: &mut Vec<usize>, mut beaten: impl FnMut(usize)) {
+    /// Who moves up from a node. The other one stays there.
+    fn fight(&mut self, at: usize, rising: usize, duel: &mut impl FnMut(usize, usize) -> Ordering) -> usize {
+        let node = &mut self.nodes[at];
+        let loser = node.loser as usize;
+        let outcome = duel(rising, loser);
+        let tied = outcome == Ordering::Equal;
+        self.ties = self.ties + usize::from(tied) - usize::from(node.tied);
+        node.tied = tied;
+        let rises = outcome.then(rising.cmp(&loser)) != Ordering::Greater;
+        let (winner, loser) = if rises { (rising, loser) } else { (loser, rising) };
+        node.loser = loser as u32;
+        winner
+    }
+
+    /// Replaces `group` by the winner and every source that equals it, ascending. No key is compared: the duels have
+    /// noted ties.
+    pub(crate) fn tied_with_winner(&self, group: &mut Vec<usize>) {
+        if self.ties == 0 {
+            group.clear();
+            group.push(self.winner);
+        } else {
+            self.tied_and_beaten(group, |_| ());
+        }
+    }
+
+    /// The same, and names to `beaten` those that lost against a member of the group without being equal: the best of
+    /// them is the best of all that are not in it.
+    pub(crate) fn tied_and_beaten(&self, group: &mut Vec<usize>, mut beaten: impl FnMut(usize)) {
         group.clear();
         self.collect(self.winner, 0, group, &mut beaten);
         if group.len() > 1 {
@@ -127,18 +154,5 @@ impl LoserTree {
             }
             at /= 2;
         }
-    }
-}
-
-impl Node {
-    /// Who moves up from here. The other one stays.
-    fn fight(&mut self, rising: usize, duel: &mut impl FnMut(usize, usize) -> Ordering) -> usize {
-        let loser = self.loser as usize;
-        let outcome = duel(rising, loser);
-        self.tied = outcome == Ordering::Equal;
-        let rises = outcome.then(rising.cmp(&loser)) != Ordering::Greater;
-        let (winner, loser) = if rises { (rising, loser) } else { (loser, rising) };
-        self.loser = loser as u32;
-        winner
     }
 }
