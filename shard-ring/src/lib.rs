@@ -1,0 +1,5 @@
+#![doc = include_str!("../README.md")]
+
+mod node;
+
+pub use node::Node;
