@@ -1,5 +1,28 @@
 #![doc = include_str!("../README.md")]
 
+mod epochs;
+mod error;
+mod hash;
+mod log2;
+mod members;
+mod moves;
 mod node;
+mod picks;
+mod placement;
+mod ring;
 
+pub use epochs::{Epoch, Epochs};
+pub use error::{EpochError, PlacementError, RingError};
+pub use hash::{hash_labels, hash_text};
+pub use members::Members;
+pub use moves::{Flow, Move, Moves};
 pub use node::Node;
+pub use picks::Picks;
+pub use placement::anchor::Anchor;
+pub use placement::bounded::Bounded;
+pub use placement::jump::Jump;
+pub use placement::rendezvous::Rendezvous;
+pub use placement::table::Table;
+pub use placement::tokens::TokenRing;
+pub use placement::{Arc, Placement, position};
+pub use ring::{Replicas, Ring};

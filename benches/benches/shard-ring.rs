@@ -1,0 +1,3 @@
+//! stub
+use promha_benches as _;
+fn main() {}
