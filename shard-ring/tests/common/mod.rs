@@ -1,6 +1,11 @@
 //! What the laws share: rings of every strategy, and keys.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "not every test uses all of it; a test fails by panicking")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "not every test uses all of it; a test fails by panicking"
+)]
 
 use promha_shard_ring::{
     Anchor, Bounded, Jump, Members, Node, Placement, Rendezvous, Ring, RingError, Table, TokenRing,
