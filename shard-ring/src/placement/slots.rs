@@ -96,11 +96,11 @@ impl Bidders {
                 }
                 all_done = false;
                 let limit = until.saturating_mul(u128::from(course.weight));
-                while *rank < 1 << self.bits && u128::from(neg_log2(course.hash(*rank))) <= limit {
-                    let slot = course.slot(*rank) as usize;
-                    visit(state, course.bid(*rank, self.weights_equal), slot);
-                    *rank += 1;
+                let end = course.until(*rank, limit);
+                for rank in *rank..end {
+                    visit(state, course.bid(rank, self.weights_equal), course.slot(rank) as usize);
                 }
+                *rank = end;
             }
             if all_done || !goes_on(state, None) {
                 break;
@@ -159,6 +159,20 @@ impl Course {
     #[inline]
     fn hash(&self, rank: u64) -> u64 {
         !(((rank << 16) | self.phase) << (48 - self.bits))
+    }
+
+    /// The first rank from `start` on whose bid costs more than `limit`: by bisection, as costs never fall.
+    fn until(&self, start: u64, limit: u128) -> u64 {
+        let (mut low, mut high) = (start, 1 << self.bits);
+        while low < high {
+            let middle = low.midpoint(high);
+            if u128::from(neg_log2(self.hash(middle))) <= limit {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
     }
 
     #[inline]
