@@ -103,8 +103,8 @@ struct Series(Vec<[String; 4]>);
 impl Series {
     fn new() -> Self {
         let instance = |i: usize| format!("10.0.{}.{}:{}", i / 16 % 10, i % 10, 9090 + i % 9);
-        let series = (0..1024).map(|i| {
-            let name = format!("http_requests_to{:05}", i % 99_999);
+        let series = (0..1 << 14).map(|i| {
+            let name = format!("http_requests_to{:05}", i);
             [name, instance(i), format!("prom{:03}", i % 1000), format!("+In{:02}", i % 100)]
         });
         Self(series.collect())
