@@ -125,19 +125,16 @@ fn replicas(c: &mut Criterion) {
     let sets = series.sets();
     for n in [10, 100, 1000] {
         let mut group = c.benchmark_group(format!("shard-ring/replicas-3/{n}-nodes"));
-        let three = |group: &mut BenchmarkGroup<'_, WallTime>,
-                     name: &str,
-                     find: &dyn Fn(u64) -> [usize; 3]| {
-            let found: Vec<_> = sets.iter().map(|set| find(hash_labels(set))).collect();
-            assert!(found.iter().all(|[a, b, c]| a != b && b != c && a != c), "{name} gives a node twice");
-            let _ = group;
+        let check = |find: &dyn Fn(u64) -> [usize; 3]| {
+            let distinct = |[a, b, c]: [usize; 3]| a != b && b != c && a != c;
+            assert!(sets.iter().all(|set| distinct(find(hash_labels(set)))), "a node comes twice");
         };
         let table = Ring::with(nodes(n), Table::new).unwrap();
         let tokens = Ring::with(nodes(n), TokenRing::new).unwrap();
         let rendezvous = Ring::new(nodes(n)).unwrap();
-        three(&mut group, "promha", &|key| addresses(table.replicas(key, 3).unwrap()));
-        three(&mut group, "promha-tokens", &|key| addresses(tokens.replicas(key, 3).unwrap()));
-        three(&mut group, "promha-rendezvous", &|key| addresses(rendezvous.replicas(key, 3).unwrap()));
+        check(&|key| addresses(table.replicas(key, 3).unwrap()));
+        check(&|key| addresses(tokens.replicas(key, 3).unwrap()));
+        check(&|key| addresses(rendezvous.replicas(key, 3).unwrap()));
         each(&mut group, "promha", &sets, |key| touch(table.replicas(key, 3).unwrap()));
         each(&mut group, "promha-tokens", &sets, |key| touch(tokens.replicas(key, 3).unwrap()));
         each(&mut group, "promha-rendezvous", &sets, |key| touch(rendezvous.replicas(key, 3).unwrap()));
