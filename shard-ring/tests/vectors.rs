@@ -23,14 +23,22 @@ fn tables() -> serde_json::Map<String, Value> {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Checks every case of a table; that it is missing or empty is a failure, and so is a field that nobody looked at.
+/// In our own tables it is a failure that nobody looks at something; others may bring what we do not know.
+fn nothing_is_known_of(what: &str) {
+    assert!(std::env::var_os("PROMHA_VECTORS").is_some(), "nothing is known of {what}");
+    println!("ring.json: nothing is known of {what}");
+}
+
+/// Checks every case of a table; that it is missing or empty is a failure.
 fn each(table: &str, fields: &[&str], check: impl Fn(&Value)) {
     let tables = tables();
     let cases = tables.get(table).and_then(Value::as_array).unwrap_or_else(|| panic!("{table} is missing"));
     assert!(!cases.is_empty(), "{table} is empty");
     for case in cases {
         for field in case.as_object().unwrap().keys() {
-            assert!(fields.contains(&field.as_str()), "{table}: nothing is known of {field}");
+            if !fields.contains(&field.as_str()) {
+                nothing_is_known_of(&format!("{field} in {table}"));
+            }
         }
         check(case);
     }
@@ -83,7 +91,10 @@ fn no_table_is_left_out() {
         "thanos_section_hash",
         "vm_consistenthash",
     ];
-    assert!(tables().keys().eq(known));
+    tables()
+        .keys()
+        .filter(|table| !known.contains(&table.as_str()))
+        .for_each(|table| nothing_is_known_of(table));
 }
 
 #[test]
