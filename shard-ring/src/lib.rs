@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod compat;
 mod epochs;
 mod error;
 mod hash;
@@ -9,6 +10,7 @@ mod moves;
 mod node;
 mod picks;
 mod placement;
+pub mod prometheus;
 mod ring;
 
 pub use epochs::{Epoch, Epochs};
