@@ -51,7 +51,7 @@ impl Code {
     }
 
     /// Where keys with this same code may still differ.
-    fn rest(self) -> usize {
+    pub(crate) fn rest(self) -> usize {
         match LAST_PLACE - (self.0 >> PLACE_SHIFT) as usize {
             LAST_PLACE => LAST_PLACE,
             place => place + 1,

@@ -113,8 +113,9 @@ impl LabelArena {
     pub(crate) fn prefetch_after(&self, index: usize) {
         const KEYS_AHEAD: usize = 2;
         const LINE_AHEAD: usize = 8;
-        if index + KEYS_AHEAD < self.len() {
-            prefetch(self.key(index + KEYS_AHEAD));
+        if let Some(code) = self.code(index + KEYS_AHEAD) {
+            // What it has in common with the one before it is not compared again.
+            prefetch(self.key(index + KEYS_AHEAD).get(code.rest()..).unwrap_or_default());
         }
         let line = index + LINE_AHEAD;
         prefetch(self.key_ends.get(line..line + 1).unwrap_or_default());

@@ -201,13 +201,8 @@ impl MergeLabels {
         #[cfg(test)]
         let duels = &mut self.duels;
         let key = |source: usize| arenas(source).key(sources[source].index);
-        tree.play(changed, |a, b| {
-            let (code, other) = (codes[a], codes[b]);
-            #[cfg(test)]
-            (duels.all += 1);
-            if code != other {
-                return code.cmp(&other);
-            }
+        let order_same = |a: usize, b: usize, codes: &mut [Code]| {
+            let code = codes[a];
             if code == Code::NONE {
                 // Neither has a key. Their order does not matter, and no tie may be noted between them.
                 return Ordering::Less;
@@ -217,6 +212,20 @@ impl MergeLabels {
             let (order, code) = key::order_same(code, key(a), key(b));
             codes[if order == Ordering::Less { b } else { a }] = code;
             order
+        };
+        if let [source] = **changed {
+            let _all = tree.climb_by(source, codes, order_same);
+            #[cfg(test)]
+            (duels.all += _all);
+            return;
+        }
+        tree.play(changed, |a, b| {
+            #[cfg(test)]
+            (duels.all += 1);
+            match codes[a].cmp(&codes[b]) {
+                Ordering::Equal => order_same(a, b, codes),
+                order => order,
+            }
         });
     }
 }
