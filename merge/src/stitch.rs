@@ -46,6 +46,7 @@
 mod hole;
 pub(crate) mod pace;
 pub(crate) mod replica;
+mod sole;
 mod unread;
 
 use std::cmp::Ordering;
@@ -53,7 +54,7 @@ use std::ops::Range;
 
 use crate::order::OutOfOrder;
 use crate::resolve::{Resolve, Resolved, Run};
-use crate::samples::{Samples, is_stale, prefer};
+use crate::samples::{Floats, Samples, is_stale, prefer};
 use hole::Verdict;
 use pace::Pace;
 use replica::{Replica, Wait, after};
@@ -111,6 +112,12 @@ pub struct Hints {
     pub counter: bool,
 }
 
+impl Hints {
+    fn pace(self) -> Option<Pace> {
+        self.interval_ms.and_then(|ms| u64::try_from(ms).ok()).map(Pace::new)
+    }
+}
+
 /// The last live sample that came out.
 #[derive(Debug, Clone, Copy)]
 struct Live {
@@ -143,9 +150,8 @@ impl Stitch {
     /// Starts afresh for another series; keeps the memory.
     pub fn reset_with(&mut self, sources: usize, hints: Hints) {
         self.hints = hints;
-        let pace = hints.interval_ms.and_then(|ms| u64::try_from(ms).ok()).map(Pace::new);
         self.replicas.clear();
-        self.replicas.resize(sources, Replica::new(pace));
+        self.replicas.resize(sources, Replica::new(hints.pace()));
         self.followed.clear();
         self.last_ms = None;
         self.live = None;
@@ -437,6 +443,10 @@ impl Resolve for Stitch {
         if let Some(replica) = self.replicas.get_mut(source) {
             replica.window.exhaust();
         }
+    }
+
+    fn sole<'c>(&self, sources: usize, columns: impl Fn(usize) -> Floats<'c>) -> Option<usize> {
+        self.sole_source(sources, columns)
     }
 
     fn poll<S: Samples>(&mut self, columns: impl Fn(usize) -> S) -> Result<Resolved, OutOfOrder<i64>> {
