@@ -181,13 +181,18 @@ fn what_can_be_told_at_a_glance() {
     // It goes on for seven eighths of an interval or longer.
     assert_eq!(sole(&[a.clone(), every(8, 6, 10)]), Some(0));
     assert_eq!(sole(&[a.clone(), every(8, 7, 10)]), None);
-    // A denser one; a hole.
-    assert_eq!(sole(&[a.clone(), every(7, 3, 10)]), Some(0));
-    assert_eq!(sole(&[a.clone(), every(6, 3, 10)]), None);
+    // A denser one, by whose pace a step of 8 is not a gap, or is.
+    assert_eq!(sole(&[a.clone(), every(6, 3, 10)]), Some(0));
+    assert_eq!(sole(&[a.clone(), every(5, 3, 10)]), None);
+    // A hole in the one that is followed, and in the other one.
     let mut hole = a.clone();
     hole.0.remove(5);
     hole.1.remove(5);
-    assert_eq!(sole(&[hole, every(8, 3, 10)]), None);
+    assert_eq!(sole(&[hole.clone(), every(8, 3, 10)]), None);
+    hole.0.iter_mut().for_each(|at_ms| *at_ms += 3);
+    assert_eq!(sole(&[hole, a.clone()]), Some(1));
+    // There is no pace to be learned: the fallback makes a hole.
+    assert_eq!(sole(&[every(60_000, 0, 2), every(1, 30_000, 1)]), None);
     // Markers, but those that all have.
     let mut marked = a.clone();
     marked.1[9] = STALE;

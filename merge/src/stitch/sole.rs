@@ -34,22 +34,15 @@ impl Stitch {
         }
     }
 
-    /// Whether the replica that begins first is never left. No pace that is learned is out of the bounds of all
-    /// steps here. If those are so close together that even the longest one is a normal one to the shortest pace,
-    /// and the other way round, then nothing in it is a hole, and nobody is denser. At the end it is left if
-    /// another one goes on for long enough.
+    /// Whether the replica that begins first is never left: none of its steps is a gap by the shortest pace that can
+    /// be learned of anybody, and at the end nobody goes on for long enough.
     ///
     /// Of the others no sample is looked at.
     fn stays_with<'c>(&self, first: usize, sources: usize, columns: &impl Fn(usize) -> Floats<'c>) -> bool {
         let replica = columns(first);
         let Some((begin_ms, end_ms)) = replica.span_ms() else { return false };
         let own = replica.steps();
-        let (mut shortest_ms, mut longest_ms) = (own.shortest_ms(), own.longest_ms());
-        if let Some(hint) = self.hints.pace() {
-            shortest_ms = shortest_ms.min(hint.interval_ms());
-            longest_ms = longest_ms.max(hint.interval_ms());
-        }
-        let mut last_ms = end_ms;
+        let (mut shortest_ms, mut longest_ms, mut last_ms) = (own.shortest_ms(), own.longest_ms(), end_ms);
         for column in (0..sources).filter(|&source| source != first).map(columns) {
             let Some((other_begin_ms, other_end_ms)) = column.span_ms() else { return false };
             // Then its pace is learned at its second sample, from the steps behind that, and no fallback is used.
@@ -60,11 +53,11 @@ impl Stitch {
             longest_ms = longest_ms.max(column.steps().longest_ms());
             last_ms = last_ms.max(other_end_ms);
         }
-        let (shortest, longest) = (Pace::new(shortest_ms), Pace::new(longest_ms));
+        let learned = Pace::shortest_of(shortest_ms, longest_ms);
+        let pace = self.hints.pace().map_or(learned, |hint| hint.min(learned));
         replica.at_ms().len() > 2
-            && longest.dense_ms() < shortest_ms
-            && longest_ms < shortest.gap_ms()
-            && (last_ms <= end_ms || last_ms < end_ms.saturating_add_unsigned(shortest.missed_ms()))
+            && own.longest_ms() < pace.gap_ms()
+            && (last_ms <= end_ms || last_ms < end_ms.saturating_add_unsigned(pace.missed_ms()))
             && replica.first_stale(0..replica.at_ms().len()).is_none()
     }
 }
