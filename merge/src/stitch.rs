@@ -68,6 +68,10 @@ use replica::{Replica, Wait, after};
 /// allocated when a machine is [`reset`](Resolve::reset) to no more sources than it had before. Up to 9
 /// unread samples of a source are wanted again as the beginning of its next column.
 ///
+/// Of the columns of an [`Arena`](crate::Arena), [`resolve`](crate::resolve) most often sees [at
+/// once](Resolve::sole) that one of them is what comes out: then it is copied, and the others are not read, but where
+/// all have the same timestamps.
+///
 /// ```
 /// use promha_merge::{Resolve, Stitch, resolve};
 ///

@@ -184,6 +184,7 @@ fn what_can_be_told_at_a_glance() {
     // A denser one, by whose pace a step of 8 is not a gap, or is.
     assert_eq!(sole(&[a.clone(), every(6, 3, 10)]), Some(0));
     assert_eq!(sole(&[a.clone(), every(5, 3, 10)]), None);
+    assert_eq!(sole(&[every(9, 0, 10), every(6, 3, 14)]), None);
     // A hole in the one that is followed, and in the other one.
     let mut hole = a.clone();
     hole.0.remove(5);
