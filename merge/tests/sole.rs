@@ -170,7 +170,7 @@ fn what_can_be_told_at_a_glance() {
     let a = every(8, 0, 10);
     let mut above = a.clone();
     above.1[7] = 70.0;
-    assert_eq!(sole(&[a.clone()]), Some(0));
+    assert_eq!(sole(std::slice::from_ref(&a)), Some(0));
     assert_eq!(sole(&[a.clone(), a.clone()]), Some(0));
     assert_eq!(sole(&[every(8, 3, 10), a.clone(), every(8, 5, 10)]), Some(1));
     assert_eq!(sole(&[a.clone(), above.clone(), a.clone()]), Some(1));
