@@ -46,6 +46,7 @@
 mod hole;
 pub(crate) mod pace;
 pub(crate) mod replica;
+mod sole;
 mod unread;
 
 use std::cmp::Ordering;
@@ -53,7 +54,7 @@ use std::ops::Range;
 
 use crate::order::OutOfOrder;
 use crate::resolve::{Resolve, Resolved, Run};
-use crate::samples::{Samples, is_stale, prefer};
+use crate::samples::{Floats, Samples, is_stale, prefer};
 use hole::Verdict;
 use pace::Pace;
 use replica::{Replica, Wait, after};
@@ -66,6 +67,10 @@ use replica::{Replica, Wait, after};
 /// a run costs `O(log n)` for each of the replicas, and a switch a look at 8 samples ahead of each. Nothing is
 /// allocated when a machine is [`reset`](Resolve::reset) to no more sources than it had before. Up to 9
 /// unread samples of a source are wanted again as the beginning of its next column.
+///
+/// Of the columns of an [`Arena`](crate::Arena), [`resolve`](crate::resolve) most often sees [at
+/// once](Resolve::sole) that one of them is what comes out: then it is copied, and the others are not read, but where
+/// all have the same timestamps.
 ///
 /// ```
 /// use promha_merge::{Resolve, Stitch, resolve};
@@ -111,6 +116,12 @@ pub struct Hints {
     pub counter: bool,
 }
 
+impl Hints {
+    fn pace(self) -> Option<Pace> {
+        self.interval_ms.and_then(|ms| u64::try_from(ms).ok()).map(Pace::new)
+    }
+}
+
 /// The last live sample that came out.
 #[derive(Debug, Clone, Copy)]
 struct Live {
@@ -143,9 +154,8 @@ impl Stitch {
     /// Starts afresh for another series; keeps the memory.
     pub fn reset_with(&mut self, sources: usize, hints: Hints) {
         self.hints = hints;
-        let pace = hints.interval_ms.and_then(|ms| u64::try_from(ms).ok()).map(Pace::new);
         self.replicas.clear();
-        self.replicas.resize(sources, Replica::new(pace));
+        self.replicas.resize(sources, Replica::new(hints.pace()));
         self.followed.clear();
         self.last_ms = None;
         self.live = None;
@@ -437,6 +447,10 @@ impl Resolve for Stitch {
         if let Some(replica) = self.replicas.get_mut(source) {
             replica.window.exhaust();
         }
+    }
+
+    fn sole<'c>(&self, sources: usize, columns: impl Fn(usize) -> Floats<'c>) -> Option<usize> {
+        self.sole_source(sources, columns)
     }
 
     fn poll<S: Samples>(&mut self, columns: impl Fn(usize) -> S) -> Result<Resolved, OutOfOrder<i64>> {

@@ -91,6 +91,24 @@ impl<'c> Floats<'c> {
         }
     }
 
+    /// Whether steps, span and stale markers need not be looked for.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known.is_some()
+    }
+
+    /// Where the values begin to be other ones than those of a column that has as many.
+    pub(crate) fn first_difference(&self, other: &Self) -> Option<usize> {
+        // Whole blocks at a time, as in `agree`.
+        const BLOCK: usize = 8;
+        let differ = |a: &[f64], b: &[f64]| {
+            a.iter().zip(b).fold(0, |bits, (a, b)| bits | (a.to_bits() ^ b.to_bits())) != 0
+        };
+        let blocks = self.values.chunks(BLOCK).zip(other.values.chunks(BLOCK));
+        let same = blocks.take_while(|(a, b)| !differ(a, b)).count() * BLOCK;
+        let rest = self.values.get(same..)?.iter().zip(other.values.get(same..)?);
+        rest.into_iter().position(|(a, b)| a.to_bits() != b.to_bits()).map(|offset| same + offset)
+    }
+
     /// A part of the columns.
     pub(crate) fn slice(&self, range: impl RangeBounds<usize>) -> Self {
         let range = (range.start_bound().cloned(), range.end_bound().cloned());
