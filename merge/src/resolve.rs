@@ -111,10 +111,12 @@ pub fn resolve<'c>(
 ) -> Result<(), OutOfOrder<i64>> {
     if let Some(source) = policy.sole(sources.len(), |source| sources[source].into()) {
         let column: Floats<'c> = sources[source].into();
+        column.prefetch_next();
         at_ms.extend_from_slice(column.at_ms());
         values.extend_from_slice(column.values());
         return Ok(());
     }
+    sources.iter().for_each(|&source| source.into().prefetch_next());
     policy.reset(sources.len());
     (0..sources.len()).for_each(|source| policy.supply(source));
     loop {

@@ -61,13 +61,19 @@ impl<'c> Floats<'c> {
         self.place.map(Place::known)
     }
 
-    /// Has the timestamps of the series that the source has next brought near. Worth it whenever those of this one have to
-    /// be read: it will be the same then.
+    /// Has the samples of the series that the source has next brought near. Worth it whenever those of this one have to be
+    /// read: it will be the same then.
+    pub(crate) fn prefetch_next(&self) {
+        self.prefetch_next_times();
+        self.prefetch_next_values();
+    }
+
+    /// The same for the timestamps alone.
     pub(crate) fn prefetch_next_times(&self) {
         self.place.and_then(Place::next).iter().for_each(|next| prefetch(next.at_ms));
     }
 
-    /// The same for the values.
+    /// The same for the values alone.
     pub(crate) fn prefetch_next_values(&self) {
         self.place.and_then(Place::next).iter().for_each(|next| prefetch(next.values));
     }
@@ -93,7 +99,7 @@ impl<'c> Floats<'c> {
 
     /// Whether steps, span and stale markers need not be looked for.
     pub(crate) fn is_known(&self) -> bool {
-        self.known.is_some()
+        self.place.is_some()
     }
 
     /// Where the values begin to be other ones than those of a column that has as many.

@@ -71,6 +71,7 @@ fn best_of_simultaneous<'c>(sources: usize, columns: impl Fn(usize) -> Floats<'c
         if column.span_ms() != best_column.span_ms() || column.at_ms() != best_column.at_ms() {
             return None;
         }
+        column.prefetch_next();
         if let Some(index) = column.first_difference(&best_column) {
             are_copies = false;
             if prefer(&column, index, &best_column, index) == Ordering::Greater {
