@@ -201,7 +201,7 @@ impl MergeLabels {
         #[cfg(test)]
         let duels = &mut self.duels;
         let key = |source: usize| arenas(source).key(sources[source].index);
-        let order_same = |a: usize, b: usize, codes: &mut [Code]| {
+        let mut order_same = |a: usize, b: usize, codes: &mut [Code]| {
             let code = codes[a];
             if code == Code::NONE {
                 // Neither has a key. Their order does not matter, and no tie may be noted between them.
