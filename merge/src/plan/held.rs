@@ -310,7 +310,8 @@ impl Tick {
     /// intervals are all that it is longer by.
     pub(super) fn is_no_denser<B>(&self, chunk: &Chunk<B>) -> bool {
         let steps = chunk.samples - 1;
-        let lacking = (chunk.max_ms.abs_diff(chunk.min_ms) as f64 / self.ms).round() - steps as f64;
+        let ticks = (chunk.max_ms.abs_diff(chunk.min_ms) as f64 / self.ms + 0.5) as u64;
+        let lacking = ticks as f64 - steps as f64;
         let is_enough = 0.0 <= lacking && lacking <= steps as f64 / 8.0;
         is_enough && self.is_whole_over(chunk, self.ms * lacking)
     }
