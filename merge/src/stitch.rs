@@ -183,10 +183,7 @@ impl Stitch {
         loop {
             self.pass_over(columns);
             self.read_tail_again(columns);
-            if let Some(source) = self.sources().find(|&source| {
-                let window = &self.replicas[source].window;
-                !window.has_unread() && !window.is_exhausted()
-            }) {
+            if let Some(source) = self.sources().find(|&source| self.is_wanted(source)) {
                 return Err(Wait::Column(source));
             }
             self.narrow(columns);
@@ -208,6 +205,14 @@ impl Stitch {
                 Verdict::Done => return Ok(None),
             }
         }
+    }
+
+    /// Whether a replica must have more samples before anything can come out. Of one that is not followed it is
+    /// enough to know how soon they can be.
+    fn is_wanted(&self, source: usize) -> bool {
+        let replica = &self.replicas[source];
+        let is_other = || !self.followed.is_empty() && !self.followed.contains(&source);
+        replica.is_awaited() && (replica.ahead.is_none() || !is_other())
     }
 
     /// Nobody's samples are needed up to the last one that came out.
@@ -246,7 +251,7 @@ impl Stitch {
         let column = columns(source);
         let times_ms = &column.at_ms()[..replica.window.len];
         let at = replica.window.at;
-        let Some(rival_ms) = self.others().filter_map(|other| self.head_ms(other, columns)).min() else {
+        let Some(rival_ms) = self.others().filter_map(|other| self.earliest_ms(other, columns)).min() else {
             return Ok(self.agreed_end(source, replica.distinct_end(times_ms, times_ms.len()), columns));
         };
         let lone_end = after(times_ms, at, rival_ms);
@@ -285,8 +290,8 @@ impl Stitch {
         if !pace.is_normal(before_ms.abs_diff(times_ms[start])) {
             return (start, None);
         }
-        let known =
-            self.others().filter_map(|o| Some((self.replicas[o].known_to_ms(columns(o).at_ms())?, o))).min();
+        let known_to_ms = |other: usize| self.replicas[other].known_to_ms(columns(other).at_ms(), pace);
+        let known = self.others().filter_map(|other| Some((known_to_ms(other)?, other))).min();
         let mut end = match known {
             Some((known_ms, other)) if known_ms < times_ms[start] => {
                 return (start, Some(Wait::Column(other)));
@@ -417,6 +422,14 @@ impl Stitch {
     pub(crate) fn head_ms<S: Samples>(&self, source: usize, columns: &impl Fn(usize) -> S) -> Option<i64> {
         let replica = &self.replicas[source];
         replica.window.has_unread().then(|| columns(source).at_ms()[replica.window.at])
+    }
+
+    /// When the next sample of a replica is, or can be at the earliest.
+    fn earliest_ms<S: Samples>(&self, source: usize, columns: &impl Fn(usize) -> S) -> Option<i64> {
+        self.head_ms(source, columns).or_else(|| {
+            let replica = &self.replicas[source];
+            replica.ahead.filter(|_| replica.is_awaited()).map(|ahead| ahead.from_ms)
+        })
     }
 }
 
