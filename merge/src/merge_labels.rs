@@ -201,6 +201,7 @@ impl MergeLabels {
         #[cfg(test)]
         let duels = &mut self.duels;
         let key = |source: usize| arenas(source).key(sources[source].index);
+        #[cfg_attr(not(test), expect(unused_mut, reason = "duels are counted in tests"))]
         let mut order_same = |a: usize, b: usize, codes: &mut [Code]| {
             let code = codes[a];
             if code == Code::NONE {
@@ -214,9 +215,9 @@ impl MergeLabels {
             order
         };
         if let [source] = **changed {
-            let _all = tree.climb_by(source, codes, order_same);
+            let _climbed = tree.climb_by(source, codes, order_same);
             #[cfg(test)]
-            (duels.all += _all);
+            (duels.all += _climbed);
             return;
         }
         tree.play(changed, |a, b| {
