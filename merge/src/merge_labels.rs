@@ -168,9 +168,10 @@ impl MergeLabels {
         arenas: impl Fn(usize) -> &'a LabelArena,
     ) -> Result<Step<'_>, OutOfOrder<Labels>> {
         let mut owing = None;
+        let shared = self.changed.len() > 1;
         for &source in &self.changed {
             let state = &mut self.sources[source];
-            match state.next_code(&arenas, source) {
+            match state.next_code(&arenas, source, shared) {
                 Some(Code::DISORDER) => {
                     state.feed = Feed::Exhausted;
                     self.codes[source] = Code::NONE;
@@ -235,13 +236,18 @@ impl Source {
     /// Goes on to the next key, if the last one came out: how it differs from that. `None` if nothing changes, or
     /// there is none.
     #[inline]
-    fn next_code<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena, source: usize) -> Option<Code> {
+    fn next_code<'a>(
+        &mut self,
+        arenas: &impl Fn(usize) -> &'a LabelArena,
+        source: usize,
+        shared: bool,
+    ) -> Option<Code> {
         match self.feed {
             Feed::Taken => {
                 if let Some(code) = arenas(source).code(self.index + 1) {
                     self.index += 1;
                     self.feed = Feed::Ready;
-                    arenas(source).prefetch_after(self.index);
+                    arenas(source).prefetch_after(self.index, shared);
                     return Some(code);
                 }
                 self.last_key.clear();
