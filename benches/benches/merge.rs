@@ -50,7 +50,7 @@ fn series(c: &mut Criterion) {
         let arenas = input.arenas();
         samples(c, name, &arenas, &plain);
         if kind != Kind::Jittered {
-            samples_borrowed(c, name, &arenas, &plain);
+            samples_borrowed(c, name, &input, &arenas, &plain);
         }
         if let Kind::Equal | Kind::Jittered = kind {
             stitch(c, name, &arenas);
@@ -83,7 +83,7 @@ fn samples(c: &mut Criterion, name: &str, arenas: &[Arena], plain: &[Plain<'_>])
 }
 
 /// The same, but what comes out is lent and not copied: as slices on our side, one by one on the others'.
-fn samples_borrowed(c: &mut Criterion, name: &str, arenas: &[Arena], plain: &[Plain<'_>]) {
+fn samples_borrowed(c: &mut Criterion, name: &str, input: &Input, arenas: &[Arena], plain: &[Plain<'_>]) {
     let expected = borrowed(arenas);
     assert_eq!(rivals::kmerge_borrowed(plain), expected);
     assert_eq!(rivals::binary_heap_borrowed(plain), expected);
@@ -92,7 +92,34 @@ fn samples_borrowed(c: &mut Criterion, name: &str, arenas: &[Arena], plain: &[Pl
     group.bench_function("promha", |b| b.iter(|| borrowed(black_box(arenas))));
     group.bench_function("kmerge", |b| b.iter(|| rivals::kmerge_borrowed(black_box(plain))));
     group.bench_function("binary-heap", |b| b.iter(|| rivals::binary_heap_borrowed(black_box(plain))));
+    let places = places(arenas);
+    assert_eq!(handed_out(arenas, input, &places), expected.0);
+    group.bench_function("memory", |b| b.iter(|| handed_out(arenas, input, black_box(&places))));
     group.finish();
+}
+
+/// Where each label set stands, in the order of the output: the source and the index.
+fn places(arenas: &[Arena]) -> Vec<Vec<(usize, usize)>> {
+    let (mut merge, mut next, mut places) = (merge_arenas(arenas), vec![0; arenas.len()], Vec::new());
+    while let Some(found) = merge.next_series().unwrap() {
+        places.push(found.sources.iter().map(|&source| (source, next[source])).collect());
+        found.sources.iter().for_each(|&source| next[source] += 1);
+    }
+    places
+}
+
+/// No merge, but what of its cost is memory: who has what is known before, and only what has to be looked at is. That is
+/// where samples stand, and of label sets that are equal every byte.
+fn handed_out(arenas: &[Arena], input: &Input, places: &[Vec<(usize, usize)>]) -> usize {
+    let mut series = 0;
+    for holders in places {
+        for &(source, index) in holders {
+            black_box(arenas[source].column(index));
+        }
+        let text = |&(source, index): &(usize, usize)| input.text(source, index);
+        series += usize::from(holders.windows(2).all(|pair| text(&pair[0]) == text(&pair[1])));
+    }
+    series
 }
 
 /// How many series and samples come out. Every slice is handed out, and nobody reads it.

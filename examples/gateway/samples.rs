@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use promha_remote_proto::frame::{ChunkEncoding, ChunkView};
 use promha_remote_proto::histogram::{self, HistogramEncoder, HistogramView, Histograms, Number, ResetHint};
-use promha_remote_proto::xor::{self, XorEncoder};
+use promha_remote_proto::xor;
 use promha_remote_proto::{DecodeError, EncodeError};
 
 use super::series::Chunk;
@@ -143,10 +143,12 @@ pub struct ChunkCutter {
     span_ms: Option<(i64, i64)>,
     /// What the chunk under way holds.
     kind: Kind,
-    xor: XorEncoder,
+    floats: (Vec<i64>, Vec<f64>),
     histograms: Histograms<u64>,
     float_histograms: Histograms<f64>,
     encoder: HistogramEncoder,
+    /// Where a chunk is encoded, as its length is not known before.
+    encoded: Vec<u8>,
 }
 
 impl ChunkCutter {
@@ -158,7 +160,8 @@ impl ChunkCutter {
     /// Adds a float; the chunks that it ends or fills go to `chunks`.
     pub fn push_float(&mut self, t_ms: i64, value: f64, chunks: &mut impl Extend<Chunk>) {
         self.turn_to(Kind::Floats, chunks);
-        self.xor.push(t_ms, value);
+        self.floats.0.push(t_ms);
+        self.floats.1.push(value);
         self.grow(t_ms, t_ms, chunks);
     }
 
@@ -199,7 +202,8 @@ impl ChunkCutter {
             let room = range.start..range.end.min(range.start + SAMPLES_PER_CHUNK - self.len());
             let taken = match samples.kind {
                 Kind::Floats => {
-                    room.clone().for_each(|at| self.xor.push(samples.timestamps_ms[at], samples.values[at]));
+                    self.floats.0.extend_from_slice(&samples.timestamps_ms[room.clone()]);
+                    self.floats.1.extend_from_slice(&samples.values[room.clone()]);
                     room.len()
                 }
                 Kind::Histograms => self.histograms.push_from(&samples.histograms, room),
@@ -223,22 +227,28 @@ impl ChunkCutter {
     /// Ends the chunk under way, if there is one.
     pub fn cut(&mut self, chunks: &mut impl Extend<Chunk>) {
         let Some((min_ms, max_ms)) = self.span_ms.take() else { return };
-        let mut data = Vec::new();
+        self.encoded.clear();
         let encoding = match self.kind {
             Kind::Floats => {
-                self.xor.finish(&mut data);
+                let (timestamps_ms, values) = &mut self.floats;
+                // As with histograms, only more samples than we ever put into a chunk would be an error.
+                let encoded = xor::encode(timestamps_ms, values, &mut self.encoded);
+                debug_assert!(encoded.is_ok(), "{encoded:?}");
+                timestamps_ms.clear();
+                values.clear();
                 ChunkEncoding::Xor
             }
             Kind::Histograms => {
-                encode(&mut self.encoder, &mut self.histograms, &mut data);
+                encode(&mut self.encoder, &mut self.histograms, &mut self.encoded);
                 ChunkEncoding::Histogram
             }
             Kind::FloatHistograms => {
-                encode(&mut self.encoder, &mut self.float_histograms, &mut data);
+                encode(&mut self.encoder, &mut self.float_histograms, &mut self.encoded);
                 ChunkEncoding::FloatHistogram
             }
         };
-        chunks.extend([Chunk { min_ms, max_ms, encoding, data: Bytes::from(data) }]);
+        let data = Bytes::copy_from_slice(&self.encoded);
+        chunks.extend([Chunk { min_ms, max_ms, encoding, data }]);
     }
 
     fn try_histogram(&mut self, view: &HistogramView<'_>) -> Result<bool, EncodeError> {
@@ -266,7 +276,7 @@ impl ChunkCutter {
 
     fn len(&self) -> usize {
         match self.kind {
-            Kind::Floats => self.xor.len(),
+            Kind::Floats => self.floats.0.len(),
             Kind::Histograms => self.histograms.len(),
             Kind::FloatHistograms => self.float_histograms.len(),
         }

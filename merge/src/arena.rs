@@ -106,6 +106,7 @@ impl Arena {
     ///
     /// # Panics
     /// If there is no such series.
+    #[inline]
     pub fn column(&self, index: usize) -> Floats<'_> {
         let start = index.checked_sub(1).map_or(0, |before| self.rows[before].end);
         let end = self.rows[index].end;

@@ -51,7 +51,7 @@ impl Code {
     }
 
     /// Where keys with this same code may still differ.
-    fn rest(self) -> usize {
+    pub(crate) fn rest(self) -> usize {
         match LAST_PLACE - (self.0 >> PLACE_SHIFT) as usize {
             LAST_PLACE => LAST_PLACE,
             place => place + 1,
@@ -79,6 +79,11 @@ pub(crate) fn order_same(code: Code, a: &[u64], b: &[u64]) -> (Ordering, Code) {
 /// The order of two keys that have the same words before `start`, and the place of the first that differ.
 fn order_from(a: &[u64], b: &[u64], start: usize) -> (Ordering, usize) {
     let (a, b) = (a.get(start..).unwrap_or_default(), b.get(start..).unwrap_or_default());
+    if let (Some(one), Some(other)) = (a.first(), b.first())
+        && one != other
+    {
+        return (one.cmp(other), start);
+    }
     if a == b {
         // Replicas: nearly all that is compared here is the same, and that is found out several words at a time.
         return (Ordering::Equal, start + a.len());

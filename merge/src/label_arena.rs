@@ -110,11 +110,17 @@ impl LabelArena {
 
     /// Has what will be compared soon brought near, now that a label set takes part. Keys are large and asked for one by
     /// one, the rest is read from one end to the other, a cache line for eight label sets.
-    pub(crate) fn prefetch_after(&self, index: usize) {
+    ///
+    /// Of a key it is all that another source may have in common with it, or only where it differs from its
+    /// neighbours, if nobody is thought to have the same one.
+    pub(crate) fn prefetch_after(&self, index: usize, shared: bool) {
         const KEYS_AHEAD: usize = 2;
         const LINE_AHEAD: usize = 8;
-        if index + KEYS_AHEAD < self.len() {
-            prefetch(self.key(index + KEYS_AHEAD));
+        const NEAR_WORDS: usize = 8;
+        if let Some(code) = self.code(index + KEYS_AHEAD) {
+            // What it has in common with the one before it is not compared again.
+            let rest = self.key(index + KEYS_AHEAD).get(code.rest()..).unwrap_or_default();
+            prefetch(if shared { rest } else { &rest[..rest.len().min(NEAR_WORDS)] });
         }
         let line = index + LINE_AHEAD;
         prefetch(self.key_ends.get(line..line + 1).unwrap_or_default());

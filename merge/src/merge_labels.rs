@@ -168,9 +168,10 @@ impl MergeLabels {
         arenas: impl Fn(usize) -> &'a LabelArena,
     ) -> Result<Step<'_>, OutOfOrder<Labels>> {
         let mut owing = None;
+        let shared = self.changed.len() > 1;
         for &source in &self.changed {
             let state = &mut self.sources[source];
-            match state.next_code(&arenas, source) {
+            match state.next_code(&arenas, source, shared) {
                 Some(Code::DISORDER) => {
                     state.feed = Feed::Exhausted;
                     self.codes[source] = Code::NONE;
@@ -201,13 +202,9 @@ impl MergeLabels {
         #[cfg(test)]
         let duels = &mut self.duels;
         let key = |source: usize| arenas(source).key(sources[source].index);
-        tree.play(changed, |a, b| {
-            let (code, other) = (codes[a], codes[b]);
-            #[cfg(test)]
-            (duels.all += 1);
-            if code != other {
-                return code.cmp(&other);
-            }
+        #[cfg_attr(not(test), expect(unused_mut, reason = "duels are counted in tests"))]
+        let mut order_same = |a: usize, b: usize, codes: &mut [Code]| {
+            let code = codes[a];
             if code == Code::NONE {
                 // Neither has a key. Their order does not matter, and no tie may be noted between them.
                 return Ordering::Less;
@@ -217,6 +214,20 @@ impl MergeLabels {
             let (order, code) = key::order_same(code, key(a), key(b));
             codes[if order == Ordering::Less { b } else { a }] = code;
             order
+        };
+        if let [source] = **changed {
+            let _climbed = tree.climb_by(source, codes, order_same);
+            #[cfg(test)]
+            (duels.all += _climbed);
+            return;
+        }
+        tree.play(changed, |a, b| {
+            #[cfg(test)]
+            (duels.all += 1);
+            match codes[a].cmp(&codes[b]) {
+                Ordering::Equal => order_same(a, b, codes),
+                order => order,
+            }
         });
     }
 }
@@ -225,13 +236,18 @@ impl Source {
     /// Goes on to the next key, if the last one came out: how it differs from that. `None` if nothing changes, or
     /// there is none.
     #[inline]
-    fn next_code<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena, source: usize) -> Option<Code> {
+    fn next_code<'a>(
+        &mut self,
+        arenas: &impl Fn(usize) -> &'a LabelArena,
+        source: usize,
+        shared: bool,
+    ) -> Option<Code> {
         match self.feed {
             Feed::Taken => {
                 if let Some(code) = arenas(source).code(self.index + 1) {
                     self.index += 1;
                     self.feed = Feed::Ready;
-                    arenas(source).prefetch_after(self.index);
+                    arenas(source).prefetch_after(self.index, shared);
                     return Some(code);
                 }
                 self.last_key.clear();

@@ -313,6 +313,7 @@ impl<B: PartialEq> Planner<B> {
                 }
                 Unread::No => {}
             }
+            self.look_ahead();
             match self.stitch.advance(&columns) {
                 Ok(Some(run)) => self.collect(run),
                 Ok(None) if self.begun.is_none() => return Ok(PlanStep::Done),

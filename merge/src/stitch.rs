@@ -46,6 +46,7 @@
 mod hole;
 pub(crate) mod pace;
 pub(crate) mod replica;
+mod sole;
 mod unread;
 
 use std::cmp::Ordering;
@@ -53,7 +54,7 @@ use std::ops::Range;
 
 use crate::order::OutOfOrder;
 use crate::resolve::{Resolve, Resolved, Run};
-use crate::samples::{Samples, is_stale, prefer};
+use crate::samples::{Floats, Samples, is_stale, prefer};
 use hole::Verdict;
 use pace::Pace;
 use replica::{Replica, Wait, after};
@@ -66,6 +67,10 @@ use replica::{Replica, Wait, after};
 /// a run costs `O(log n)` for each of the replicas, and a switch a look at 8 samples ahead of each. Nothing is
 /// allocated when a machine is [`reset`](Resolve::reset) to no more sources than it had before. Up to 9
 /// unread samples of a source are wanted again as the beginning of its next column.
+///
+/// Of the columns of an [`Arena`](crate::Arena), [`resolve`](crate::resolve) most often sees [at
+/// once](Resolve::sole) that one of them is what comes out: then it is copied, and the others are not read, but where
+/// all have the same timestamps.
 ///
 /// ```
 /// use promha_merge::{Resolve, Stitch, resolve};
@@ -111,6 +116,12 @@ pub struct Hints {
     pub counter: bool,
 }
 
+impl Hints {
+    fn pace(self) -> Option<Pace> {
+        self.interval_ms.and_then(|ms| u64::try_from(ms).ok()).map(Pace::new)
+    }
+}
+
 /// The last live sample that came out.
 #[derive(Debug, Clone, Copy)]
 struct Live {
@@ -143,9 +154,8 @@ impl Stitch {
     /// Starts afresh for another series; keeps the memory.
     pub fn reset_with(&mut self, sources: usize, hints: Hints) {
         self.hints = hints;
-        let pace = hints.interval_ms.and_then(|ms| u64::try_from(ms).ok()).map(Pace::new);
         self.replicas.clear();
-        self.replicas.resize(sources, Replica::new(pace));
+        self.replicas.resize(sources, Replica::new(hints.pace()));
         self.followed.clear();
         self.last_ms = None;
         self.live = None;
@@ -173,10 +183,7 @@ impl Stitch {
         loop {
             self.pass_over(columns);
             self.read_tail_again(columns);
-            if let Some(source) = self.sources().find(|&source| {
-                let window = &self.replicas[source].window;
-                !window.has_unread() && !window.is_exhausted()
-            }) {
+            if let Some(source) = self.sources().find(|&source| self.is_wanted(source)) {
                 return Err(Wait::Column(source));
             }
             self.narrow(columns);
@@ -198,6 +205,14 @@ impl Stitch {
                 Verdict::Done => return Ok(None),
             }
         }
+    }
+
+    /// Whether a replica must have more samples before anything can come out. Of one that is not followed it is
+    /// enough to know how soon they can be.
+    fn is_wanted(&self, source: usize) -> bool {
+        let replica = &self.replicas[source];
+        let is_other = || !self.followed.is_empty() && !self.followed.contains(&source);
+        replica.is_awaited() && (replica.ahead.is_none() || !is_other())
     }
 
     /// Nobody's samples are needed up to the last one that came out.
@@ -236,7 +251,7 @@ impl Stitch {
         let column = columns(source);
         let times_ms = &column.at_ms()[..replica.window.len];
         let at = replica.window.at;
-        let Some(rival_ms) = self.others().filter_map(|other| self.head_ms(other, columns)).min() else {
+        let Some(rival_ms) = self.others().filter_map(|other| self.earliest_ms(other, columns)).min() else {
             return Ok(self.agreed_end(source, replica.distinct_end(times_ms, times_ms.len()), columns));
         };
         let lone_end = after(times_ms, at, rival_ms);
@@ -275,8 +290,8 @@ impl Stitch {
         if !pace.is_normal(before_ms.abs_diff(times_ms[start])) {
             return (start, None);
         }
-        let known =
-            self.others().filter_map(|o| Some((self.replicas[o].known_to_ms(columns(o).at_ms())?, o))).min();
+        let known_to_ms = |other: usize| self.replicas[other].known_to_ms(columns(other).at_ms(), pace);
+        let known = self.others().filter_map(|other| Some((known_to_ms(other)?, other))).min();
         let mut end = match known {
             Some((known_ms, other)) if known_ms < times_ms[start] => {
                 return (start, Some(Wait::Column(other)));
@@ -408,6 +423,14 @@ impl Stitch {
         let replica = &self.replicas[source];
         replica.window.has_unread().then(|| columns(source).at_ms()[replica.window.at])
     }
+
+    /// When the next sample of a replica is, or can be at the earliest.
+    fn earliest_ms<S: Samples>(&self, source: usize, columns: &impl Fn(usize) -> S) -> Option<i64> {
+        self.head_ms(source, columns).or_else(|| {
+            let replica = &self.replicas[source];
+            replica.ahead.filter(|_| replica.is_awaited()).map(|ahead| ahead.from_ms)
+        })
+    }
 }
 
 /// Keeps of the candidates, each a source and an index, those whose sample is the earliest, and of those at
@@ -437,6 +460,10 @@ impl Resolve for Stitch {
         if let Some(replica) = self.replicas.get_mut(source) {
             replica.window.exhaust();
         }
+    }
+
+    fn sole<'c>(&self, sources: usize, columns: impl Fn(usize) -> Floats<'c>) -> Option<usize> {
+        self.sole_source(sources, columns)
     }
 
     fn poll<S: Samples>(&mut self, columns: impl Fn(usize) -> S) -> Result<Resolved, OutOfOrder<i64>> {

@@ -8,6 +8,7 @@
 //! 5.4.1.)
 
 use std::cmp::Ordering;
+use std::hint::select_unpredictable;
 
 #[derive(Debug, Default)]
 pub(crate) struct LoserTree {
@@ -74,6 +75,43 @@ impl LoserTree {
             at /= 2;
         }
         self.winner = rising;
+    }
+
+    /// The climb of the only source whose key changed, where one number for each source decides nearly all duels: its
+    /// order is the one of the keys, unless two numbers are the same; then `duel` is asked, which may change them. Who
+    /// wins shows no pattern that a processor could learn, so it is computed and not branched on.
+    ///
+    /// Says how many duels there were.
+    pub(crate) fn climb_by<N: Copy + Ord>(
+        &mut self,
+        source: usize,
+        numbers: &mut [N],
+        mut duel: impl FnMut(usize, usize, &mut [N]) -> Ordering,
+    ) -> u64 {
+        let mut rising = source;
+        let mut number = numbers[source];
+        let mut at = (self.sources + source) / 2;
+        let mut duels = 0;
+        while at > 0 {
+            duels += 1;
+            let node = &mut self.nodes[at];
+            let loser = node.loser as usize;
+            let loser_number = numbers[loser];
+            if number == loser_number {
+                rising = self.fight(at, rising, &mut |a, b| duel(a, b, numbers));
+                number = numbers[rising];
+            } else {
+                let rises = number < loser_number;
+                self.ties -= usize::from(node.tied);
+                node.tied = false;
+                node.loser = select_unpredictable(rises, loser, rising) as u32;
+                rising = select_unpredictable(rises, rising, loser);
+                number = number.min(loser_number);
+            }
+            at /= 2;
+        }
+        self.winner = rising;
+        duels
     }
 
     fn mark(&mut self, source: usize) {

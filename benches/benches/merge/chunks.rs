@@ -15,7 +15,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use promha_merge::{Chunk, Floats, Hints, PlanStep, Planner, Stitch, is_stale, resolve};
-use promha_remote_proto::xor::{self, XorEncoder};
+use promha_remote_proto::xor;
 
 use super::input::Random;
 
@@ -91,7 +91,7 @@ struct Stored {
 /// A chunk that comes out: the bytes as they came, or new ones.
 enum Out<'a> {
     Passed(&'a [u8]),
-    Encoded(Vec<u8>),
+    Encoded(Box<[u8]>),
 }
 
 /// Memory that is used again and again.
@@ -101,7 +101,17 @@ struct Work {
     looked: (Vec<i64>, Vec<f64>),
     merged: (Vec<i64>, Vec<f64>),
     policy: Stitch,
-    encoder: XorEncoder,
+    cutter: Cutter,
+}
+
+/// Cuts samples into chunks and encodes them.
+#[derive(Default)]
+struct Cutter {
+    /// The chunk under way.
+    at_ms: Vec<i64>,
+    values: Vec<f64>,
+    /// Where a chunk is encoded, as its length is not known before.
+    bytes: Vec<u8>,
 }
 
 fn plan<'a>(
@@ -129,11 +139,11 @@ fn plan<'a>(
         }
         planner.exhaust(source);
     }
-    let Work { columns, looked, encoder, .. } = work;
+    let Work { columns, looked, cutter, .. } = work;
     loop {
         match planner.poll(|source| Floats::new(&columns[source].0, &columns[source].1)).unwrap() {
             PlanStep::Pass { chunk, .. } => {
-                cut(encoder, out);
+                cutter.cut(out);
                 out.push(Out::Passed(chunk.bytes));
             }
             PlanStep::Decode { source, keep_from, chunk } => {
@@ -152,19 +162,17 @@ fn plan<'a>(
             }
             PlanStep::Run(run) => {
                 let (at_ms, values) = &columns[run.source];
-                for index in run.range {
-                    encode(encoder, at_ms[index], values[index], out);
-                }
+                cutter.push(&at_ms[run.range.clone()], &values[run.range], out);
             }
             PlanStep::Need(source) => planner.exhaust(source),
             PlanStep::Done => break,
         }
     }
-    cut(encoder, out);
+    cutter.cut(out);
 }
 
 fn decode_all(replicas: &[Vec<Stored>], work: &mut Work, out: &mut Vec<Out<'_>>) {
-    let Work { columns, merged: (at_ms, values), policy, encoder, .. } = work;
+    let Work { columns, merged: (at_ms, values), policy, cutter, .. } = work;
     columns.resize_with(replicas.len(), Default::default);
     for ((at_ms, values), chunks) in columns.iter_mut().zip(replicas) {
         at_ms.clear();
@@ -176,25 +184,41 @@ fn decode_all(replicas: &[Vec<Stored>], work: &mut Work, out: &mut Vec<Out<'_>>)
     at_ms.clear();
     values.clear();
     resolve(policy, &sources, at_ms, values).unwrap();
-    for (&at_ms, &value) in at_ms.iter().zip(values.iter()) {
-        encode(encoder, at_ms, value, out);
-    }
-    cut(encoder, out);
+    cutter.push(at_ms, values, out);
+    cutter.cut(out);
 }
 
-fn encode(encoder: &mut XorEncoder, at_ms: i64, value: f64, out: &mut Vec<Out<'_>>) {
-    encoder.push(at_ms, value);
-    if encoder.len() == CHUNK_SAMPLES {
-        cut(encoder, out);
+impl Cutter {
+    fn push(&mut self, mut at_ms: &[i64], mut values: &[f64], out: &mut Vec<Out<'_>>) {
+        // Whole chunks are encoded where they stand.
+        while self.at_ms.is_empty() && at_ms.len() >= CHUNK_SAMPLES {
+            out.push(encode(&at_ms[..CHUNK_SAMPLES], &values[..CHUNK_SAMPLES], &mut self.bytes));
+            (at_ms, values) = (&at_ms[CHUNK_SAMPLES..], &values[CHUNK_SAMPLES..]);
+        }
+        while !at_ms.is_empty() {
+            let taken = at_ms.len().min(CHUNK_SAMPLES - self.at_ms.len());
+            self.at_ms.extend_from_slice(&at_ms[..taken]);
+            self.values.extend_from_slice(&values[..taken]);
+            (at_ms, values) = (&at_ms[taken..], &values[taken..]);
+            if self.at_ms.len() == CHUNK_SAMPLES {
+                self.cut(out);
+            }
+        }
+    }
+
+    fn cut(&mut self, out: &mut Vec<Out<'_>>) {
+        if !self.at_ms.is_empty() {
+            out.push(encode(&self.at_ms, &self.values, &mut self.bytes));
+            self.at_ms.clear();
+            self.values.clear();
+        }
     }
 }
 
-fn cut(encoder: &mut XorEncoder, out: &mut Vec<Out<'_>>) {
-    if !encoder.is_empty() {
-        let mut data = Vec::new();
-        encoder.finish(&mut data);
-        out.push(Out::Encoded(data));
-    }
+fn encode<'a>(at_ms: &[i64], values: &[f64], bytes: &mut Vec<u8>) -> Out<'a> {
+    bytes.clear();
+    xor::encode(at_ms, values, bytes).unwrap();
+    Out::Encoded(bytes.as_slice().into())
 }
 
 fn contents(chunks: &[Out<'_>]) -> Vec<(i64, u64)> {

@@ -72,6 +72,13 @@ impl Input {
         (&source.at_ms[range.clone()], &source.values[range])
     }
 
+    /// The labels of a series in one piece.
+    pub(crate) fn text(&self, source: usize, index: usize) -> &str {
+        let Source { text, ends, .. } = &self.sources[source];
+        let end_of = |series: usize| ends[2 * LABELS * series - 1];
+        &text[if index == 0 { 0 } else { end_of(index) }..end_of(index + 1)]
+    }
+
     pub(crate) fn labels(&self) -> Vec<Vec<Vec<(&str, &str)>>> {
         self.sources.iter().map(Source::labels).collect()
     }

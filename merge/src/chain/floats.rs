@@ -58,8 +58,7 @@ impl Chain {
             [one] => {
                 let one = one.into();
                 if one.steps().are_ascending() {
-                    one.prefetch_next_times();
-                    one.prefetch_next_values();
+                    one.prefetch_next();
                     extend(at_ms, values, one);
                     return Ok(());
                 }
@@ -142,9 +141,8 @@ fn extend(at_ms: &mut Vec<i64>, values: &mut Vec<f64>, column: Floats<'_>) {
 
 /// Two sources whose timestamps strictly increase. Where they are the same, the first one counts.
 fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut Vec<f64>) {
-    a.prefetch_next_times();
+    a.prefetch_next();
     b.prefetch_next_times();
-    a.prefetch_next_values();
     if let Some(in_turn) = in_turn(a, b) {
         b.prefetch_next_values();
         return in_turn.into_iter().for_each(|column| extend(at_ms, values, column));

@@ -192,7 +192,7 @@ impl<B> Source<B> {
         if found != (Some(claimed.0), Some(claimed.1), claimed.2) {
             return Err(PlanError::Contents { source, claimed, found });
         }
-        self.tick = match (self.tick, Tick::measure(times_ms)) {
+        self.tick = match (self.tick, Tick::measure(self.tick, times_ms)) {
             (Some(known), Some(measured)) if !known.is_guess && known.agrees(measured) => Some(known),
             (known, measured) => measured.or(known),
         };
@@ -228,11 +228,58 @@ impl<B> Source<B> {
     }
 }
 
+/// The steps that are a certain one, give or take an eighth.
+struct Near {
+    from_ms: u64,
+    width_ms: u64,
+    count: usize,
+    total_ms: u64,
+}
+
+impl Near {
+    fn of(step_ms: u64, times_ms: &[i64]) -> Self {
+        let near = Self { from_ms: step_ms - step_ms / 8, width_ms: step_ms / 4, count: 0, total_ms: 0 };
+        let later = times_ms.get(1..).unwrap_or_default();
+        // Without branches, so that several are looked at at a time.
+        times_ms.iter().zip(later).fold(near, |near, (&a_ms, &b_ms)| {
+            let step_ms = b_ms.wrapping_sub(a_ms) as u64;
+            let has = near.has(step_ms);
+            let total_ms = near.total_ms.wrapping_add(if has { step_ms } else { 0 });
+            Self { count: near.count + usize::from(has), total_ms, ..near }
+        })
+    }
+
+    fn has(&self, step_ms: u64) -> bool {
+        step_ms.wrapping_sub(self.from_ms) <= self.width_ms
+    }
+}
+
 impl Tick {
     /// The average step between the samples of a chunk, those that are missing counted. A few do not tell
     /// enough.
-    fn measure(times_ms: &[i64]) -> Option<Self> {
+    fn measure(known: Option<Self>, times_ms: &[i64]) -> Option<Self> {
         const ENOUGH: usize = 8;
+        if times_ms.len() <= ENOUGH {
+            return None;
+        }
+        // What is known is right in all but a few cases, and the median is not to be had as cheaply.
+        let most_are_near = |near: &Near| near.count * 2 >= times_ms.len();
+        let near = known.map(|known| Near::of(known.ms as u64, times_ms)).filter(most_are_near);
+        let near = near.unwrap_or_else(|| Near::of(Self::median_ms(times_ms), times_ms));
+        let mut ticks = near.count as u64;
+        if near.count < times_ms.len() - 1 {
+            let average_ms = near.total_ms / near.count.max(1) as u64;
+            let others = times_ms.windows(2).map(|pair| pair[0].abs_diff(pair[1]));
+            let others = others.filter(|&step_ms| !near.has(step_ms));
+            ticks +=
+                others.map(|step_ms| ((step_ms + average_ms / 2) / average_ms.max(1)).max(1)).sum::<u64>();
+        }
+        let span_ms = times_ms[times_ms.len() - 1].abs_diff(times_ms[0]) as f64;
+        Some(Self { ms: span_ms / ticks as f64, over: ticks as usize, is_guess: false })
+    }
+
+    /// The median of the first steps.
+    fn median_ms(times_ms: &[i64]) -> u64 {
         const MOST: usize = 64;
         let mut some_ms = [0; MOST];
         let mut count = 0;
@@ -240,15 +287,7 @@ impl Tick {
             *step_ms = pair[0].abs_diff(pair[1]).max(1);
             count += 1;
         }
-        if count < ENOUGH {
-            return None;
-        }
-        let (_, median_ms, _) = some_ms[..count].select_nth_unstable(count / 2);
-        let median_ms = *median_ms as f64;
-        let steps_ms = times_ms.windows(2).map(|pair| pair[0].abs_diff(pair[1]) as f64);
-        let ticks: f64 = steps_ms.map(|step_ms| (step_ms / median_ms).round().max(1.0)).sum();
-        let span_ms = times_ms[times_ms.len() - 1].abs_diff(times_ms[0]) as f64;
-        Some(Self { ms: span_ms / ticks, over: ticks as usize, is_guess: false })
+        *some_ms[..count].select_nth_unstable(count / 2).1
     }
 
     /// Whether a chunk lacks no sample, and no step in it is much longer than the others.
@@ -271,7 +310,8 @@ impl Tick {
     /// intervals are all that it is longer by.
     pub(super) fn is_no_denser<B>(&self, chunk: &Chunk<B>) -> bool {
         let steps = chunk.samples - 1;
-        let lacking = (chunk.max_ms.abs_diff(chunk.min_ms) as f64 / self.ms).round() - steps as f64;
+        let ticks = (chunk.max_ms.abs_diff(chunk.min_ms) as f64 / self.ms + 0.5) as u64;
+        let lacking = ticks as f64 - steps as f64;
         let is_enough = 0.0 <= lacking && lacking <= steps as f64 / 8.0;
         is_enough && self.is_whole_over(chunk, self.ms * lacking)
     }

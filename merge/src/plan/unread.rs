@@ -3,7 +3,11 @@
 use super::held::{Source, Tick};
 use super::{Chunk, Planner, Ready};
 use crate::samples::Samples;
-use crate::stitch::pace::Pace;
+use crate::stitch::pace::{Pace, STEPS};
+use crate::stitch::replica::Ahead;
+
+/// The shortest step in a chunk that is thought to be no denser than its average step, in units of that.
+const SHORTEST: f64 = 0.875;
 
 /// What can be done without looking at samples.
 pub(super) enum Unread {
@@ -48,11 +52,73 @@ impl<B: PartialEq> Planner<B> {
             self.drop_rest();
         }
         let decision = self.decide(&followed, columns);
-        if let Unread::Pass = decision {
-            self.pass(&followed);
-        }
+        let decision = match decision {
+            Unread::Pass => {
+                self.pass(&followed);
+                Unread::Pass
+            }
+            Unread::No | Unread::Decode(_) if self.drop_before(&followed) => Unread::Pass,
+            other => other,
+        };
         self.followed = followed;
         decision
+    }
+
+    /// Nobody looks at chunks of others that end before the followed replica's next one begins, if its first sample
+    /// comes out whatever they hold. Whether there were any.
+    fn drop_before(&mut self, followed: &[usize]) -> bool {
+        let &[source] = followed else { return false };
+        let Some(chunk) = self.sources[source].queue().next().filter(|_| !self.has_unread(source)) else {
+            return false;
+        };
+        let (first_ms, Some(last_ms), Some(true)) = (chunk.min_ms, self.stitch.last_ms, chunk.all_live)
+        else {
+            return false;
+        };
+        let Some(pace) = self.stitch.replicas[source].pace else { return false };
+        if !self.stitch.last_is_live() || !pace.is_normal(last_ms.abs_diff(first_ms)) {
+            return false;
+        }
+        let ends_before =
+            |state: &Source<B>| state.queue().next().is_some_and(|next| next.max_ms <= first_ms);
+        let mut others = (0..self.sources.len()).filter(|&other| other != source);
+        if !others.clone().any(|other| ends_before(&self.sources[other]))
+            || !others.all(|other| matches!(self.calm(other, first_ms, pace), Calm::Yes))
+        {
+            return false;
+        }
+        for other in (0..self.sources.len()).filter(|&other| other != source) {
+            while ends_before(&self.sources[other]) {
+                self.leave(other);
+            }
+        }
+        true
+    }
+
+    /// Nobody looks at the next chunk of a source, nor at what is left of its column.
+    fn leave(&mut self, source: usize) {
+        self.sources[source].leave_unread();
+        self.stitch.hide(source);
+        self.counts.dropped += 1;
+    }
+
+    /// Tells what is known of samples that nobody has looked at.
+    pub(super) fn look_ahead(&mut self) {
+        for (replica, state) in self.stitch.replicas.iter_mut().zip(&self.sources) {
+            let last_ms = self.stitch.last_ms;
+            replica.ahead = state.queue().next().filter(|_| state.asked.is_none()).map(|next| {
+                let from_ms =
+                    last_ms.map_or(next.min_ms, |last_ms| next.min_ms.max(last_ms.saturating_add(1)));
+                let tick = state.tick.filter(|tick| tick.is_no_denser(next));
+                let seam_ms = replica.window_end_ms().map_or(u64::MAX, |end_ms| next.min_ms.abs_diff(end_ms));
+                let Some(tick) = tick else { return Ahead { from_ms, shortest_ms: 0, to_ms: i64::MIN } };
+                Ahead {
+                    from_ms,
+                    shortest_ms: seam_ms.min((tick.ms * SHORTEST) as u64),
+                    to_ms: next.max_ms.saturating_sub((tick.ms * (STEPS + 1) as f64) as i64),
+                }
+            });
+        }
     }
 
     /// Nobody looks at chunks that end before the last sample that came out.
@@ -79,9 +145,9 @@ impl<B: PartialEq> Planner<B> {
         };
         self.sources.iter().enumerate().filter(|&(source, _)| has_more(source)).all(|(source, state)| {
             let tick = state.tick.filter(|&tick| is_near(tick, pace));
-            // No sample of it shortens what is thought to be the interval, or lengthens it.
+            // So few samples do not shorten what is thought to be the interval, nor lengthen it.
             let is_regular = self.stitch.replicas[source].pace == Some(pace)
-                && state.queue().all(|next| tick.is_some_and(|tick| tick.is_whole(next)));
+                && state.queue().all(|next| tick.is_some_and(|tick| tick.is_no_denser(next)));
             let end_ms = state.queue().last().map(|chunk| chunk.max_ms);
             !self.has_unread(source)
                 && state.exhausted
@@ -145,7 +211,7 @@ impl<B: PartialEq> Planner<B> {
             None => return Unread::Look(followed[0]),
         }
         others
-            .find_map(|other| match self.calm(other, chunk, pace) {
+            .find_map(|other| match self.calm(other, chunk.max_ms, pace) {
                 Calm::Yes => None,
                 Calm::No => Some(Unread::No),
                 Calm::Need => Some(Unread::Need(other)),
@@ -184,8 +250,8 @@ impl<B: PartialEq> Planner<B> {
         is_regular.then_some(pace)
     }
 
-    /// Whether another replica is no denser than the followed one up to the end of the chunk.
-    fn calm(&self, other: usize, chunk: &Chunk<B>, pace: Pace) -> Calm {
+    /// Whether another replica is no denser than the followed one up to this time.
+    fn calm(&self, other: usize, to_ms: i64, pace: Pace) -> Calm {
         let replica = &self.stitch.replicas[other];
         let state = &self.sources[other];
         let dense_ms = pace.dense_ms();
@@ -201,7 +267,7 @@ impl<B: PartialEq> Planner<B> {
         }
         let tick = state.tick.filter(|&tick| is_near_or_above(tick, pace));
         for next in state.queue() {
-            if next.min_ms > chunk.max_ms || end_ms.is_some_and(|end_ms| end_ms >= chunk.max_ms) {
+            if next.min_ms > to_ms || end_ms.is_some_and(|end_ms| end_ms >= to_ms) {
                 return Calm::Yes;
             }
             if end_ms.is_some_and(|end_ms| next.min_ms.abs_diff(end_ms) <= dense_ms) {
@@ -212,11 +278,7 @@ impl<B: PartialEq> Planner<B> {
             }
             end_ms = Some(next.max_ms);
         }
-        if state.exhausted || end_ms.is_some_and(|end_ms| end_ms >= chunk.max_ms) {
-            Calm::Yes
-        } else {
-            Calm::Need
-        }
+        if state.exhausted || end_ms.is_some_and(|end_ms| end_ms >= to_ms) { Calm::Yes } else { Calm::Need }
     }
 
     fn pass(&mut self, followed: &[usize]) {

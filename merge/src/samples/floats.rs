@@ -61,13 +61,19 @@ impl<'c> Floats<'c> {
         self.place.map(Place::known)
     }
 
-    /// Has the timestamps of the series that the source has next brought near. Worth it whenever those of this one have to
-    /// be read: it will be the same then.
+    /// Has the samples of the series that the source has next brought near. Worth it whenever those of this one have to be
+    /// read: it will be the same then.
+    pub(crate) fn prefetch_next(&self) {
+        self.prefetch_next_times();
+        self.prefetch_next_values();
+    }
+
+    /// The same for the timestamps alone.
     pub(crate) fn prefetch_next_times(&self) {
         self.place.and_then(Place::next).iter().for_each(|next| prefetch(next.at_ms));
     }
 
-    /// The same for the values.
+    /// The same for the values alone.
     pub(crate) fn prefetch_next_values(&self) {
         self.place.and_then(Place::next).iter().for_each(|next| prefetch(next.values));
     }
@@ -89,6 +95,24 @@ impl<'c> Floats<'c> {
             Some(known) => Some(known.span_ms),
             None => Some((*self.at_ms.first()?, *self.at_ms.last()?)),
         }
+    }
+
+    /// Whether steps, span and stale markers need not be looked for.
+    pub(crate) fn is_known(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Where the values begin to be other ones than those of a column that has as many.
+    pub(crate) fn first_difference(&self, other: &Self) -> Option<usize> {
+        // Whole blocks at a time, as in `agree`.
+        const BLOCK: usize = 8;
+        let differ = |a: &[f64], b: &[f64]| {
+            a.iter().zip(b).fold(0, |bits, (a, b)| bits | (a.to_bits() ^ b.to_bits())) != 0
+        };
+        let blocks = self.values.chunks(BLOCK).zip(other.values.chunks(BLOCK));
+        let same = blocks.take_while(|(a, b)| !differ(a, b)).count() * BLOCK;
+        let rest = self.values.get(same..)?.iter().zip(other.values.get(same..)?);
+        rest.into_iter().position(|(a, b)| a.to_bits() != b.to_bits()).map(|offset| same + offset)
     }
 
     /// A part of the columns.

@@ -32,12 +32,16 @@ impl Stitch {
         let mut inside = std::mem::take(&mut self.inside);
         inside.clear();
         inside.extend(self.others().filter(|&other| {
-            self.head_ms(other, columns).is_some_and(|head_ms| match offer {
-                Offer::Live(at_ms) => head_ms < at_ms,
-                Offer::Marker(at_ms) => head_ms <= at_ms,
+            self.earliest_ms(other, columns).is_some_and(|earliest_ms| match offer {
+                Offer::Live(at_ms) => earliest_ms < at_ms,
+                Offer::Marker(at_ms) => earliest_ms <= at_ms,
                 Offer::End => true,
             })
         }));
+        if let Some(&other) = inside.iter().find(|&&other| self.replicas[other].is_awaited()) {
+            self.inside = inside;
+            return Err(Wait::Column(other));
+        }
         self.replicas.iter_mut().for_each(|replica| replica.fresh_pace = replica.pace);
         let verdict = match offer {
             Offer::Live(_) if inside.is_empty() => Ok(Verdict::Take),

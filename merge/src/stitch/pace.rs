@@ -60,6 +60,14 @@ impl Pace {
         steps.settle(known).or_else(|| steps.guess())
     }
 
+    /// The shortest one that can be [learned](Self::learn) from steps within these bounds, both included, and from
+    /// nothing else. A step that counts as several is at least one and a half of the median one, three quarters of
+    /// it each.
+    pub(crate) fn shortest_of(shortest_ms: u64, longest_ms: u64) -> Self {
+        let shortest = Self::new(shortest_ms);
+        if longest_ms < shortest.gap_ms() { shortest } else { Self::new(shortest.dense_ms()) }
+    }
+
     /// Like [`learn`](Self::learn), but nothing if the interval is unknown and the steps do not agree.
     pub(crate) fn settle(known: Option<Self>, times_ms: &[i64]) -> Option<Self> {
         Steps::of(times_ms).settle(known)
@@ -165,6 +173,25 @@ mod tests {
             (&[52, 28, 32, 29, 30, 60, 29, 59], 15),
         ] {
             assert_eq!(learn(Some(15), steps), Some(expected), "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn no_pace_is_shorter_than_what_bounds_of_the_steps_say() {
+        for shortest in 1..12 {
+            for longest in shortest..40 {
+                let bound = Pace::shortest_of(shortest as u64, longest as u64).interval_ms();
+                for long_ones in 0..STEPS {
+                    let steps: [i64; STEPS] =
+                        std::array::from_fn(|i| if i < long_ones { longest } else { shortest });
+                    for count in 1..=STEPS {
+                        for known in [None, Some(bound), Some(longest as u64)] {
+                            let learned = learn(known, &steps[..count]);
+                            assert!(learned >= Some(bound), "{known:?}, {:?}: {learned:?}", &steps[..count]);
+                        }
+                    }
+                }
+            }
         }
     }
 

@@ -33,6 +33,19 @@ pub(crate) struct Replica {
     pub(crate) hidden: bool,
     /// As soon as it is there again, `taken` is to be right behind the sample of this time.
     pub(crate) continues_at: Option<i64>,
+    /// What is known of the samples behind the column.
+    pub(crate) ahead: Option<Ahead>,
+}
+
+/// What is known of the samples behind a column before anybody looks at them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ahead {
+    /// None is earlier than this.
+    pub(crate) from_ms: i64,
+    /// No step to them or between them is this short or shorter, up to `to_ms` and for as many steps behind it as
+    /// are looked at to learn an interval.
+    pub(crate) shortest_ms: u64,
+    pub(crate) to_ms: i64,
 }
 
 impl Replica {
@@ -47,6 +60,7 @@ impl Replica {
             dropped_ms: None,
             hidden: false,
             continues_at: None,
+            ahead: None,
         }
     }
 
@@ -84,6 +98,11 @@ impl Replica {
             + times_ms[self.window.at..end].windows(2).take_while(|pair| pair[0] < pair[1]).count()
     }
 
+    /// Whether all samples have been dealt with, and there may be more.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.window.has_unread() && !self.window.is_exhausted()
+    }
+
     /// Whether there is a sample at this index. If that cannot be known yet, there has to be more first.
     pub(crate) fn reaches(&self, source: usize, index: usize) -> Result<bool, Wait> {
         match index < self.window.len {
@@ -93,10 +112,15 @@ impl Replica {
     }
 
     /// The time up to which every sample of this replica is known, with as many behind it as are looked at to
-    /// learn an interval. `None` if nothing more will come.
-    pub(crate) fn known_to_ms(&self, times_ms: &[i64]) -> Option<i64> {
+    /// learn an interval; or at least that they cannot be [denser](Self::is_denser) than at this pace. `None` if
+    /// nothing more will come.
+    pub(crate) fn known_to_ms(&self, times_ms: &[i64], pace: Pace) -> Option<i64> {
         if self.window.is_exhausted() {
             return None;
+        }
+        let is_calm = self.is_calm(pace) || !self.window.has_unread() && self.has_calm_pace(pace);
+        if let Some(ahead) = self.ahead.filter(|ahead| is_calm && ahead.shortest_ms > pace.dense_ms()) {
+            return Some(ahead.to_ms);
         }
         let behind = self.window.len.checked_sub(STEPS + 1);
         Some(behind.map_or(i64::MIN, |index| times_ms[index]))
@@ -123,7 +147,11 @@ impl Replica {
     /// Whether no step in the column is so short that several samples of this replica could be in one of the
     /// followed one, at this pace.
     pub(crate) fn is_calm(&self, pace: Pace) -> bool {
-        self.shortest_ms > pace.dense_ms() && self.pace.is_none_or(|own| own.interval_ms() > pace.dense_ms())
+        self.shortest_ms > pace.dense_ms() && self.has_calm_pace(pace)
+    }
+
+    fn has_calm_pace(&self, pace: Pace) -> bool {
+        self.pace.is_none_or(|own| own.interval_ms() > pace.dense_ms())
     }
 
     /// Whether the samples from `from` on, which must be [known](Self::known_to_ms), are so much denser than
