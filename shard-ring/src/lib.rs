@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod assign;
 pub mod compat;
 mod epochs;
 mod error;
@@ -13,6 +14,7 @@ mod placement;
 pub mod prometheus;
 mod ring;
 
+pub use assign::{AssignError, Assignment, Handover, NodeLoad, Target, TargetKey, TargetMove, handover};
 pub use epochs::{Epoch, Epochs};
 pub use error::{EpochError, PlacementError, RingError};
 pub use hash::{hash_labels, hash_text};
