@@ -5,6 +5,8 @@ pub mod compat;
 mod epochs;
 mod error;
 mod hash;
+#[cfg(feature = "serde")]
+mod json;
 mod log2;
 mod members;
 mod moves;

@@ -20,6 +20,7 @@ pub enum TargetKey {
 /// assert_eq!((target.key(), target.cost()), (&TargetKey::Id("node/10.0.0.1:9100".into()), 1_200));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Target {
     key: TargetKey,
     cost: u64,
