@@ -4,7 +4,8 @@
 //! share and a little headroom. Without the bound nothing moves that need not, and the load is as uneven as the few costly targets are;
 //! the bound is reached when nearly all that is left is cheap, so that what it turns away is cheap too, and only nodes that
 //! had too much turn anything away. (Bounds that hold from the first target on were tried, and move more: each costly target that is
-//! turned away turns away another one.) The idea of bounded loads is that of Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with
+//! turned away turns away another one. To let those that fit go first, and those turned away after them, gains less than two hundredths
+//! of a fair share.) The idea of bounded loads is that of Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with
 //! bounded loads", 2016.
 
 use std::cmp::Reverse;
