@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod assign;
 pub mod compat;
 mod epochs;
 mod error;
 mod hash;
+#[cfg(feature = "serde")]
+mod json;
 mod log2;
 mod members;
 mod moves;
@@ -13,6 +16,7 @@ mod placement;
 pub mod prometheus;
 mod ring;
 
+pub use assign::{AssignError, Assignment, Handover, NodeLoad, Target, TargetKey, TargetMove, handover};
 pub use epochs::{Epoch, Epochs};
 pub use error::{EpochError, PlacementError, RingError};
 pub use hash::{hash_labels, hash_text};

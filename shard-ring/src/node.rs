@@ -13,10 +13,14 @@
 /// assert_eq!(Node::new("a").weight(), 1);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Node {
     id: String,
+    #[cfg_attr(feature = "serde", serde(default = "crate::json::one"))]
     weight: u32,
+    #[cfg_attr(feature = "serde", serde(default))]
     zone: String,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     shard: Option<u32>,
 }
 

@@ -60,6 +60,12 @@ impl Table {
         Self::with_slots(members, Self::SLOTS, 3)
     }
 
+    /// Whether it is what [`new`](Self::new) makes for these members.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_default(&self, members: &Members) -> bool {
+        self.owners.len() == Self::SLOTS && self.replicas == members.weighted().len().min(3)
+    }
+
     /// With so many slots (a power of two from 2^4 to 2^24), and so many replicas of each (from 1 to
     /// [`REPLICAS`](Self::REPLICAS)) or as many as there are nodes with a weight, if they are fewer.
     ///
