@@ -11,6 +11,7 @@ mod node;
 mod picks;
 mod placement;
 pub mod prometheus;
+pub mod report;
 mod ring;
 
 pub use epochs::{Epoch, Epochs};
@@ -27,4 +28,5 @@ pub use placement::rendezvous::Rendezvous;
 pub use placement::table::Table;
 pub use placement::tokens::TokenRing;
 pub use placement::{Arc, Placement, position};
+pub use report::Report;
 pub use ring::{Replicas, Ring};

@@ -1,0 +1,381 @@
+//! The report as a picture.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+use super::{Report, Row, counted, signed_percent, visible};
+
+/// Colours are classes, so that a dark page gets others. A viewer that knows no media queries shows the light ones. The six colours of
+/// zones are told apart with colour blindness too; red is kept for what is wrong.
+const STYLE: &str = "
+text { font-family: system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; font-size: 11px; fill: #52514e }
+.page { fill: #fcfcfb } .title { font-size: 17px; font-weight: 600; fill: #0b0b0b } .sub { font-size: 12px }
+.grid { stroke: #e4e3df; stroke-width: 1 } .axis { stroke: #a3a29c; stroke-width: 1 } .num { text-anchor: end } .mid { text-anchor: middle }
+.off { font-size: 10px; text-anchor: middle } .fair { stroke: #0b0b0b; stroke-width: 2 } .ideal { stroke: #0b0b0b; stroke-width: 1; stroke-dasharray: 4 3 }
+.z0 { fill: #2a78d6 } .z1 { fill: #1baf7a } .z2 { fill: #eda100 } .z3 { fill: #4a3aa7 } .z4 { fill: #e87ba4 } .z5 { fill: #008300 }
+.moved { fill: #a3a29c } .needless { fill: #d03b3b } .none { fill: none; stroke: #a3a29c; stroke-dasharray: 2 2 }
+@media (prefers-color-scheme: dark) {
+text { fill: #c3c2b7 } .page { fill: #1a1a19 } .title { fill: #ffffff }
+.grid { stroke: #33322f } .axis { stroke: #77766f } .fair, .ideal { stroke: #ffffff }
+.z0 { fill: #3987e5 } .z1 { fill: #199e70 } .z2 { fill: #c98500 } .z3 { fill: #9085e9 } .z4 { fill: #d55181 } .z5 { fill: #5aa83a }
+.moved { fill: #77766f } .needless { fill: #e66767 }
+}
+";
+
+/// More zones than colours are not told apart at all, rather than wrongly.
+const COLOURS: usize = 6;
+const LEFT: f64 = 78.0;
+const RIGHT: f64 = 24.0;
+const LOADS_TOP: f64 = 104.0;
+const LOADS_HEIGHT: f64 = 250.0;
+const MOVES_TOP: f64 = LOADS_TOP + LOADS_HEIGHT + 40.0;
+const MOVES_HEIGHT: f64 = 84.0;
+const BOTTOM: f64 = MOVES_TOP + MOVES_HEIGHT;
+/// What a character of a label is wide, about, in a font of 11 pixels.
+const CHARACTER: f64 = 6.3;
+/// Longer names lose their middle.
+const LONGEST: usize = 26;
+/// Names closer to each other than that cannot be read.
+const NEAREST: f64 = 9.5;
+
+/// Everything that is known before the first line is drawn.
+pub(super) struct Drawing<'a> {
+    report: &'a Report,
+    zones: Vec<&'a str>,
+    total: f64,
+    weight: f64,
+    /// What all names end with and none shows.
+    suffix: String,
+    labels: Vec<String>,
+    plot: f64,
+    slot: f64,
+    loads: Scale,
+    moves: Scale,
+}
+
+impl<'a> Drawing<'a> {
+    pub(super) fn new(report: &'a Report) -> Self {
+        let rows = &report.rows;
+        let (total, weight) = (report.total() as f64, report.total_weight() as f64);
+        let slots = rows.len().max(1) as f64;
+        // Few bars shall not become boxes, many shall not become wider than a page; beyond a thousand each keeps a pixel.
+        let plot = (slots * 46.0).clamp(660.0, 1000.0).max(slots);
+        let ids: Vec<String> = rows.iter().map(|row| visible(&row.id).collect()).collect();
+        let suffix = common_suffix(&ids).to_owned();
+        let labels = ids.iter().map(|id| shortened(id.strip_suffix(&suffix).unwrap_or(id))).collect();
+        let fair = |row: &Row| if weight > 0.0 { total * f64::from(row.weight) / weight } else { 0.0 };
+        let highest = rows.iter().map(|row| fair(row).max(row.load as f64)).fold(0.0, f64::max);
+        let ratios = rows.iter().filter_map(|row| row.removal?.ratio());
+        Self {
+            report,
+            zones: report.zone_names(),
+            total,
+            weight,
+            suffix,
+            labels,
+            plot,
+            slot: plot / slots,
+            // Room for what is written above a bar.
+            loads: Scale::new(highest * 1.06, LOADS_TOP, LOADS_HEIGHT, 5.0),
+            moves: Scale::new(ratios.fold(1.0, f64::max) * 1.1, MOVES_TOP, MOVES_HEIGHT, 2.0),
+        }
+    }
+
+    fn fair(&self, row: &Row) -> f64 {
+        if self.weight > 0.0 { self.total * f64::from(row.weight) / self.weight } else { 0.0 }
+    }
+
+    fn colour(&self, row: &Row) -> usize {
+        let zone = self.zones.binary_search(&row.zone()).unwrap_or(0);
+        if self.zones.len() > COLOURS { 0 } else { zone }
+    }
+
+    /// How high names are, turned or not, and by how much they are turned.
+    fn names(&self) -> (f64, i32) {
+        let longest = self.labels.iter().map(|label| label.chars().count()).max().unwrap_or(0) as f64;
+        let wide = longest * CHARACTER;
+        if wide + 8.0 < self.slot {
+            (14.0, 0)
+        } else if self.slot >= 20.0 {
+            (wide * std::f64::consts::FRAC_1_SQRT_2 + 14.0, 45)
+        } else {
+            (wide + 8.0, 90)
+        }
+    }
+
+    fn heading(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let report = self.report;
+        writeln!(f, "<text class=\"title\" x=\"20\" y=\"32\">{}</text>", Escaped(&report.title))?;
+        let (nodes, zones) = (counted(report.rows.len(), "node"), counted(self.zones.len(), "zone"));
+        write!(f, "<text class=\"sub\" x=\"20\" y=\"53\">{} {}", Short(self.total), Escaped(&report.unit))?;
+        write!(f, " · {nodes} · {zones}")?;
+        if let Some(highest) = report.max_over_mean() {
+            write!(f, " · max/mean {highest:.3}")?;
+        }
+        if let Some(addition) = report.addition {
+            let weight = addition.weight;
+            write!(f, " · one more node (weight {weight}) moves {}", Short(addition.change.moved as f64))?;
+            if let Some(ratio) = addition.change.ratio() {
+                write!(f, ", {ratio:.2}× the ideal")?;
+            }
+        }
+        let known = report.addition.is_some() || report.rows.iter().any(|row| row.removal.is_some());
+        match report.needless() {
+            0 if known => write!(f, " · no needless moves")?,
+            0 => {}
+            needless => write!(f, " · {} needless moves", Short(needless as f64))?,
+        }
+        writeln!(f, "</text>")
+    }
+
+    fn legend(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut x = LEFT;
+        let mut entry = |f: &mut Formatter<'_>, mark: &str, text: &str| {
+            let text = shortened(&visible(text).collect::<String>());
+            writeln!(
+                f,
+                "<g transform=\"translate({x:.1} 78)\">{mark}<text x=\"17\">{}</text></g>",
+                Escaped(&text)
+            )?;
+            x += text.chars().count() as f64 * CHARACTER + 36.0;
+            Ok::<(), fmt::Error>(())
+        };
+        entry(f, "<path class=\"fair\" d=\"M0 -4h12\"/>", "fair share by weight")?;
+        if self.zones.len() > COLOURS {
+            return Ok(());
+        }
+        for (number, zone) in self.zones.iter().enumerate() {
+            let mark = format!("<rect class=\"z{number}\" y=\"-9\" width=\"11\" height=\"11\" rx=\"2\"/>");
+            match (zone.is_empty(), self.zones.len()) {
+                (true, 1) => entry(f, &mark, "load")?,
+                (true, _) => entry(f, &mark, "no zone")?,
+                (false, _) => entry(f, &mark, &format!("zone {zone}"))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn axis(&self, f: &mut Formatter<'_>, scale: &Scale, label: &str, times: &str) -> fmt::Result {
+        let (end, middle) = (LEFT + self.plot, scale.top + scale.height / 2.0);
+        for tick in scale.ticks() {
+            let y = scale.y(tick);
+            let class = if tick > 0.0 { "grid" } else { "axis" };
+            writeln!(f, "<path class=\"{class}\" d=\"M{LEFT} {y:.1}H{end:.1}\"/>")?;
+            writeln!(
+                f,
+                "<text class=\"num\" x=\"{:.1}\" y=\"{:.1}\">{}{times}</text>",
+                LEFT - 8.0,
+                y + 4.0,
+                Short(tick)
+            )?;
+        }
+        writeln!(
+            f,
+            "<text class=\"mid\" transform=\"translate(24 {middle:.1}) rotate(-90)\">{}</text>",
+            Escaped(label)
+        )
+    }
+
+    fn bars(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let width = (self.slot * 0.72).min(64.0);
+        for (i, row) in self.report.rows.iter().enumerate() {
+            let middle = LEFT + self.slot * (i as f64 + 0.5);
+            let left = middle - width / 2.0;
+            let (load, fair) = (row.load as f64, self.fair(row));
+            write!(f, "<g><title>")?;
+            self.hint(f, row)?;
+            writeln!(f, "</title>")?;
+            bar(f, &format!("z{}", self.colour(row)), left, width, &self.loads, 0.0, load)?;
+            if self.weight > 0.0 {
+                let (start, y) = (middle - self.slot * 0.46, self.loads.y(fair));
+                writeln!(f, "<path class=\"fair\" d=\"M{start:.1} {y:.1}h{:.1}\"/>", self.slot * 0.92)?;
+            }
+            if self.slot >= 40.0 && fair > 0.0 {
+                let y = self.loads.y(load.max(fair)) - 6.0;
+                let off = signed_percent(load / fair - 1.0);
+                writeln!(f, "<text class=\"off\" x=\"{middle:.1}\" y=\"{y:.1}\">{off}</text>")?;
+            }
+            match row.removal.map(|removal| (removal, removal.ratio())) {
+                Some((removal, Some(ratio))) => {
+                    let needless = removal.needless as f64 / removal.ideal;
+                    bar(f, "moved", left, width, &self.moves, 0.0, ratio - needless)?;
+                    bar(f, "needless", left, width, &self.moves, ratio - needless, ratio)?;
+                }
+                Some((_, None)) => {}
+                None => bar(f, "none", left, width, &self.moves, 0.0, 1.0)?,
+            }
+            writeln!(f, "</g>")?;
+        }
+        let y = self.moves.y(1.0);
+        writeln!(f, "<path class=\"ideal\" d=\"M{LEFT} {y:.1}h{:.1}\"/>", self.plot)
+    }
+
+    /// What is shown where the pointer rests.
+    fn hint(&self, f: &mut Formatter<'_>, row: &Row) -> fmt::Result {
+        write!(f, "{}: {} {}", Escaped(&row.id), row.load, Escaped(&self.report.unit))?;
+        write!(f, ", fair {:.0} (weight {})", self.fair(row), row.weight)?;
+        if !row.zone.is_empty() {
+            write!(f, ", zone {}", Escaped(&row.zone))?;
+        }
+        if let Some(removal) = row.removal {
+            write!(f, "; if removed, {} move, {} of them needlessly", removal.moved, removal.needless)?;
+        }
+        Ok(())
+    }
+
+    fn node_names(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let every = (NEAREST / self.slot).ceil().max(1.0) as usize;
+        let (_, turned) = self.names();
+        let class = if turned == 0 { "mid" } else { "num" };
+        let size = if self.slot < 12.0 { " style=\"font-size:9px\"" } else { "" };
+        for (i, label) in self.labels.iter().enumerate().step_by(every) {
+            let x = LEFT + self.slot * (i as f64 + 0.5);
+            // A turned text hangs at the middle of its line, not at its foot.
+            let (x, y) = match turned {
+                0 => (x, BOTTOM + 16.0),
+                45 => (x + 4.0, BOTTOM + 13.0),
+                _ => (x + 3.5, BOTTOM + 7.0),
+            };
+            write!(
+                f,
+                "<text class=\"{class}\"{size} transform=\"translate({x:.1} {y:.1}) rotate(-{turned})\">"
+            )?;
+            writeln!(f, "{}</text>", Escaped(label))?;
+        }
+        let (height, _) = self.names();
+        let (x, y) = (LEFT + self.plot / 2.0, BOTTOM + height + 22.0);
+        write!(f, "<text class=\"mid\" x=\"{x:.1}\" y=\"{y:.1}\">node")?;
+        if !self.suffix.is_empty() {
+            write!(f, " (each with {} at its end)", Escaped(&self.suffix))?;
+        }
+        if every > 1 {
+            write!(f, ", every {every}th is named")?;
+        }
+        writeln!(f, "</text>")
+    }
+}
+
+impl Display for Drawing<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (width, height) = (LEFT + self.plot + RIGHT, BOTTOM + self.names().0 + 36.0);
+        write!(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\"")?;
+        writeln!(f, " viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\">")?;
+        writeln!(f, "<title>{}</title>", Escaped(&self.report.title))?;
+        writeln!(f, "<style>{STYLE}</style>")?;
+        writeln!(f, "<rect class=\"page\" width=\"100%\" height=\"100%\" rx=\"6\"/>")?;
+        self.heading(f)?;
+        self.legend(f)?;
+        self.axis(f, &self.loads, &format!("load ({})", self.report.unit), "")?;
+        self.axis(f, &self.moves, "moves if removed", "×")?;
+        let note = MOVES_TOP - 8.0;
+        writeln!(
+            f,
+            "<text x=\"{LEFT}\" y=\"{note:.1}\">as a multiple of what the node had: 1 is ideal, red is needless</text>"
+        )?;
+        self.bars(f)?;
+        self.node_names(f)?;
+        f.write_str("</svg>\n")
+    }
+}
+
+fn bar(
+    f: &mut Formatter<'_>,
+    class: &str,
+    x: f64,
+    width: f64,
+    scale: &Scale,
+    from: f64,
+    to: f64,
+) -> fmt::Result {
+    let (y, foot) = (scale.y(to), scale.y(from));
+    let height = foot - y;
+    // What is there shall be seen, be it ever so little.
+    if to > from {
+        let height = height.max(0.5);
+        writeln!(
+            f,
+            "<rect class=\"{class}\" x=\"{x:.2}\" y=\"{:.2}\" width=\"{width:.2}\" height=\"{height:.2}\"/>",
+            foot - height
+        )?;
+    }
+    Ok(())
+}
+
+/// From values to heights, with round numbers at its lines.
+struct Scale {
+    top: f64,
+    height: f64,
+    highest: f64,
+    step: f64,
+}
+
+impl Scale {
+    fn new(highest: f64, top: f64, height: f64, lines: f64) -> Self {
+        let highest = if highest > 0.0 { highest } else { 1.0 };
+        let rough = highest / lines;
+        let power = 10_f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0].map(|round| round * power).into_iter().find(|&step| step >= rough);
+        Self { top, height, highest, step: step.unwrap_or(10.0 * power) }
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        self.top + self.height * (1.0 - value / self.highest)
+    }
+
+    fn ticks(&self) -> impl Iterator<Item = f64> {
+        let (step, highest) = (self.step, self.highest);
+        (0..32).map(move |i| f64::from(i) * step).take_while(move |&tick| tick <= highest)
+    }
+}
+
+/// What all ids end with, from a dot or a colon on: `.example.org:9090`. It is the same for all, and so says nothing.
+fn common_suffix(ids: &[String]) -> &str {
+    let Some((first, others)) = ids.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return "";
+    };
+    let ends = first.match_indices(['.', ':']).filter(|&(at, _)| at > 0).map(|(at, _)| &first[at..]);
+    let common = |end: &&str| others.iter().all(|id| id.len() > end.len() && id.ends_with(end));
+    ends.into_iter().find(common).unwrap_or("")
+}
+
+fn shortened(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= LONGEST {
+        return text.to_owned();
+    }
+    let half = (LONGEST - 1) / 2;
+    let (first, last) = (text.chars().take(half), text.chars().skip(length - half));
+    first.chain(['…']).chain(last).collect()
+}
+
+/// A number as one reads it: 1500, 20k, 1.5M.
+struct Short(f64);
+
+impl Display for Short {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let units = [(1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+        // 9,500 is as short as 9.5k, and exact.
+        let (size, unit) =
+            units.into_iter().find(|(size, _)| self.0 >= *size && self.0 >= 1e4).unwrap_or((1.0, ""));
+        // Display of a float is the shortest text that reads the same.
+        write!(f, "{}{unit}", (self.0 / size * 100.0).round() / 100.0)
+    }
+}
+
+/// A text as part of a document, in an element or in an attribute.
+struct Escaped<'a>(&'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for c in visible(self.0) {
+            match c {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&apos;")?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
