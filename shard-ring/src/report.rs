@@ -88,7 +88,7 @@ pub struct Addition {
 impl Change {
     /// How many times the ideal moves; nothing if nothing has to.
     pub fn ratio(&self) -> Option<f64> {
-        (self.ideal > 0.0).then(|| self.moved as f64 / self.ideal)
+        (self.ideal > 0.0).then(|| self.moved as f64 / self.ideal).filter(|ratio| ratio.is_finite())
     }
 }
 
@@ -230,7 +230,7 @@ impl Report {
     /// assert_eq!(Report::of_loads("", []).max_over_mean(), None);
     /// ```
     pub fn max_over_mean(&self) -> Option<f64> {
-        self.extremes().map(|(_, (_, highest))| 1.0 + highest)
+        self.extremes().map(|[_, (_, highest)]| 1.0 + highest)
     }
 
     /// The cost of all that would move between nodes that stay, over every removal and the addition: of a good strategy, 0.
@@ -259,7 +259,7 @@ impl Report {
     }
 
     /// The nodes with the least and the most for their weight, and how far they are from what is fair.
-    fn extremes(&self) -> Option<((&Row, f64), (&Row, f64))> {
+    fn extremes(&self) -> Option<[(&Row, f64); 2]> {
         let (total, weight) = (self.total() as f64, self.total_weight() as f64);
         // A node that may have nothing but has something would be infinitely far off, and hide all others.
         let off = |row: &Row| row.load as f64 * weight / (total * f64::from(row.weight)) - 1.0;
@@ -267,7 +267,7 @@ impl Report {
         let all = weighted.map(|row| (row, off(row)));
         let least = all.clone().reduce(|a, b| if b.1 < a.1 { b } else { a })?;
         let most = all.reduce(|a, b| if b.1 > a.1 { b } else { a })?;
-        Some((least, most))
+        Some([least, most])
     }
 
     fn zone_names(&self) -> Vec<&str> {

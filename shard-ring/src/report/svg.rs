@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use super::{Report, Row, counted, signed_percent, visible};
+use super::{Addition, Report, Row, counted, signed_percent, visible};
 
 /// Colours are classes, so that a dark page gets others. A viewer that knows no media queries shows the light ones. The six colours of
 /// zones are told apart with colour blindness too; red is kept for what is wrong.
@@ -25,11 +25,10 @@ text { fill: #c3c2b7 } .page { fill: #1a1a19 } .title { fill: #ffffff }
 const COLOURS: usize = 6;
 const LEFT: f64 = 78.0;
 const RIGHT: f64 = 24.0;
-const LOADS_TOP: f64 = 104.0;
+const LEGEND_TOP: f64 = 96.0;
+const LEGEND_LINE: f64 = 18.0;
 const LOADS_HEIGHT: f64 = 250.0;
-const MOVES_TOP: f64 = LOADS_TOP + LOADS_HEIGHT + 40.0;
 const MOVES_HEIGHT: f64 = 84.0;
-const BOTTOM: f64 = MOVES_TOP + MOVES_HEIGHT;
 /// What a character of a label is wide, about, in a font of 11 pixels.
 const CHARACTER: f64 = 6.3;
 /// Longer names lose their middle.
@@ -46,6 +45,10 @@ pub(super) struct Drawing<'a> {
     /// What all names end with and none shows.
     suffix: String,
     labels: Vec<String>,
+    names: Names,
+    names_height: f64,
+    legend: Vec<Entry>,
+    left: f64,
     plot: f64,
     slot: f64,
     loads: Scale,
@@ -59,24 +62,48 @@ impl<'a> Drawing<'a> {
         let slots = rows.len().max(1) as f64;
         // Few bars shall not become boxes, many shall not become wider than a page; beyond a thousand each keeps a pixel.
         let plot = (slots * 46.0).clamp(660.0, 1000.0).max(slots);
+        let slot = plot / slots;
+
         let ids: Vec<String> = rows.iter().map(|row| visible(&row.id).collect()).collect();
         let suffix = common_suffix(&ids).to_owned();
-        let labels = ids.iter().map(|id| shortened(id.strip_suffix(&suffix).unwrap_or(id))).collect();
+        let labels: Vec<String> =
+            ids.iter().map(|id| shortened(id.strip_suffix(&suffix).unwrap_or(id))).collect();
+        let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+        let wide = longest as f64 * CHARACTER;
+        let slanted = wide * std::f64::consts::FRAC_1_SQRT_2;
+        let (names, names_height) = match slot {
+            _ if wide + 8.0 < slot => (Names::Level, 14.0),
+            20.0.. => (Names::Slanted, slanted + 8.0),
+            _ => (Names::Upright, wide + 2.0),
+        };
+        // The first slanted name must not begin beyond the edge.
+        let left = if matches!(names, Names::Slanted) { LEFT.max(slanted - slot / 2.0 + 12.0) } else { LEFT };
+
+        let zones = report.zone_names();
+        let legend = legend(&zones, left, plot);
+        let loads_top = legend.last().map_or(LEGEND_TOP, |entry| entry.y) + 26.0;
+        let moves_top = loads_top + LOADS_HEIGHT + 40.0;
         let fair = |row: &Row| if weight > 0.0 { total * f64::from(row.weight) / weight } else { 0.0 };
         let highest = rows.iter().map(|row| fair(row).max(row.load as f64)).fold(0.0, f64::max);
         let ratios = rows.iter().filter_map(|row| row.removal?.ratio());
+        // Room for what is written above a bar; and there is no part of a key.
+        let loads = Scale { least: 1.0, ..Scale::new(highest * 1.06, loads_top, LOADS_HEIGHT, 6.0) };
+        let moves = Scale::new(ratios.fold(1.0, f64::max) * 1.1, moves_top, MOVES_HEIGHT, 2.0);
         Self {
             report,
-            zones: report.zone_names(),
+            zones,
             total,
             weight,
             suffix,
             labels,
+            names,
+            names_height,
+            legend,
+            left,
             plot,
-            slot: plot / slots,
-            // Room for what is written above a bar.
-            loads: Scale::new(highest * 1.06, LOADS_TOP, LOADS_HEIGHT, 5.0),
-            moves: Scale::new(ratios.fold(1.0, f64::max) * 1.1, MOVES_TOP, MOVES_HEIGHT, 2.0),
+            slot,
+            loads,
+            moves,
         }
     }
 
@@ -84,93 +111,79 @@ impl<'a> Drawing<'a> {
         if self.weight > 0.0 { self.total * f64::from(row.weight) / self.weight } else { 0.0 }
     }
 
+    fn middle(&self, row: usize) -> f64 {
+        self.left + self.slot * (row as f64 + 0.5)
+    }
+
     fn colour(&self, row: &Row) -> usize {
         let zone = self.zones.binary_search(&row.zone()).unwrap_or(0);
         if self.zones.len() > COLOURS { 0 } else { zone }
     }
 
-    /// How high names are, turned or not, and by how much they are turned.
-    fn names(&self) -> (f64, i32) {
-        let longest = self.labels.iter().map(|label| label.chars().count()).max().unwrap_or(0) as f64;
-        let wide = longest * CHARACTER;
-        if wide + 8.0 < self.slot {
-            (14.0, 0)
-        } else if self.slot >= 20.0 {
-            (wide * std::f64::consts::FRAC_1_SQRT_2 + 14.0, 45)
-        } else {
-            (wide + 8.0, 90)
-        }
-    }
-
     fn heading(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let report = self.report;
-        writeln!(f, "<text class=\"title\" x=\"20\" y=\"32\">{}</text>", Escaped(&report.title))?;
+        let fits = ((self.left + self.plot) / 10.5) as usize;
+        writeln!(
+            f,
+            "<text class=\"title\" x=\"20\" y=\"32\">{}</text>",
+            Escaped(&elided(&report.title, fits))
+        )?;
         let (nodes, zones) = (counted(report.rows.len(), "node"), counted(self.zones.len(), "zone"));
-        write!(f, "<text class=\"sub\" x=\"20\" y=\"53\">{} {}", Short(self.total), Escaped(&report.unit))?;
-        write!(f, " · {nodes} · {zones}")?;
+        let unit = shortened(&report.unit);
+        write!(f, "<text class=\"sub\" x=\"20\" y=\"52\">{} {}", Short(self.total, 1e4), Escaped(&unit))?;
+        write!(f, " on {nodes} in {zones}")?;
         if let Some(highest) = report.max_over_mean() {
-            write!(f, " · max/mean {highest:.3}")?;
+            write!(f, " · max/mean by weight {highest:.3}")?;
         }
-        if let Some(addition) = report.addition {
-            let weight = addition.weight;
-            write!(f, " · one more node (weight {weight}) moves {}", Short(addition.change.moved as f64))?;
-            if let Some(ratio) = addition.change.ratio() {
+        write!(f, "</text>\n<text class=\"sub\" x=\"20\" y=\"69\">")?;
+        if let Some(Addition { weight, change }) = report.addition {
+            write!(f, "one more node of weight {weight} moves {}", Short(change.moved as f64, 1e4))?;
+            if let Some(ratio) = change.ratio() {
                 write!(f, ", {ratio:.2}× the ideal")?;
             }
+            f.write_str(" · ")?;
         }
         let known = report.addition.is_some() || report.rows.iter().any(|row| row.removal.is_some());
         match report.needless() {
-            0 if known => write!(f, " · no needless moves")?,
-            0 => {}
-            needless => write!(f, " · {} needless moves", Short(needless as f64))?,
+            0 if known => f.write_str("no needless moves")?,
+            0 => f.write_str("what would move is not known")?,
+            needless => write!(f, "{} needless moves", Short(needless as f64, 1e4))?,
         }
         writeln!(f, "</text>")
     }
 
     fn legend(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut x = LEFT;
-        let mut entry = |f: &mut Formatter<'_>, mark: &str, text: &str| {
-            let text = shortened(&visible(text).collect::<String>());
-            writeln!(
-                f,
-                "<g transform=\"translate({x:.1} 78)\">{mark}<text x=\"17\">{}</text></g>",
-                Escaped(&text)
-            )?;
-            x += text.chars().count() as f64 * CHARACTER + 36.0;
-            Ok::<(), fmt::Error>(())
-        };
-        entry(f, "<path class=\"fair\" d=\"M0 -4h12\"/>", "fair share by weight")?;
-        if self.zones.len() > COLOURS {
-            return Ok(());
-        }
-        for (number, zone) in self.zones.iter().enumerate() {
-            let mark = format!("<rect class=\"z{number}\" y=\"-9\" width=\"11\" height=\"11\" rx=\"2\"/>");
-            match (zone.is_empty(), self.zones.len()) {
-                (true, 1) => entry(f, &mark, "load")?,
-                (true, _) => entry(f, &mark, "no zone")?,
-                (false, _) => entry(f, &mark, &format!("zone {zone}"))?,
+        for Entry { x, y, zone, text } in &self.legend {
+            write!(f, "<g transform=\"translate({x:.1} {y:.1})\">")?;
+            match zone {
+                Some(zone) => {
+                    write!(f, "<rect class=\"z{zone}\" y=\"-9\" width=\"11\" height=\"11\" rx=\"2\"/>")?;
+                }
+                None => f.write_str("<path class=\"fair\" d=\"M0 -4h12\"/>")?,
             }
+            writeln!(f, "<text x=\"17\">{}</text></g>", Escaped(text))?;
         }
         Ok(())
     }
 
     fn axis(&self, f: &mut Formatter<'_>, scale: &Scale, label: &str, times: &str) -> fmt::Result {
-        let (end, middle) = (LEFT + self.plot, scale.top + scale.height / 2.0);
+        let (end, middle) = (self.left + self.plot, scale.top + scale.height / 2.0);
         for tick in scale.ticks() {
             let y = scale.y(tick);
             let class = if tick > 0.0 { "grid" } else { "axis" };
-            writeln!(f, "<path class=\"{class}\" d=\"M{LEFT} {y:.1}H{end:.1}\"/>")?;
+            writeln!(f, "<path class=\"{class}\" d=\"M{:.1} {y:.1}H{end:.1}\"/>", self.left)?;
             writeln!(
                 f,
                 "<text class=\"num\" x=\"{:.1}\" y=\"{:.1}\">{}{times}</text>",
-                LEFT - 8.0,
+                self.left - 8.0,
                 y + 4.0,
-                Short(tick)
+                Short(tick, 1e3)
             )?;
         }
         writeln!(
             f,
-            "<text class=\"mid\" transform=\"translate(24 {middle:.1}) rotate(-90)\">{}</text>",
+            "<text class=\"mid\" transform=\"translate({:.1} {middle:.1}) rotate(-90)\">{}</text>",
+            self.left - 54.0,
             Escaped(label)
         )
     }
@@ -178,7 +191,7 @@ impl<'a> Drawing<'a> {
     fn bars(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let width = (self.slot * 0.72).min(64.0);
         for (i, row) in self.report.rows.iter().enumerate() {
-            let middle = LEFT + self.slot * (i as f64 + 0.5);
+            let middle = self.middle(i);
             let left = middle - width / 2.0;
             let (load, fair) = (row.load as f64, self.fair(row));
             write!(f, "<g><title>")?;
@@ -196,9 +209,9 @@ impl<'a> Drawing<'a> {
             }
             match row.removal.map(|removal| (removal, removal.ratio())) {
                 Some((removal, Some(ratio))) => {
-                    let needless = removal.needless as f64 / removal.ideal;
-                    bar(f, "moved", left, width, &self.moves, 0.0, ratio - needless)?;
-                    bar(f, "needless", left, width, &self.moves, ratio - needless, ratio)?;
+                    let kept = (ratio - removal.needless as f64 / removal.ideal).max(0.0);
+                    bar(f, "moved", left, width, &self.moves, 0.0, kept)?;
+                    bar(f, "needless", left, width, &self.moves, kept, ratio)?;
                 }
                 Some((_, None)) => {}
                 None => bar(f, "none", left, width, &self.moves, 0.0, 1.0)?,
@@ -206,7 +219,7 @@ impl<'a> Drawing<'a> {
             writeln!(f, "</g>")?;
         }
         let y = self.moves.y(1.0);
-        writeln!(f, "<path class=\"ideal\" d=\"M{LEFT} {y:.1}h{:.1}\"/>", self.plot)
+        writeln!(f, "<path class=\"ideal\" d=\"M{:.1} {y:.1}h{:.1}\"/>", self.left, self.plot)
     }
 
     /// What is shown where the pointer rests.
@@ -224,39 +237,82 @@ impl<'a> Drawing<'a> {
 
     fn node_names(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let every = (NEAREST / self.slot).ceil().max(1.0) as usize;
-        let (_, turned) = self.names();
-        let class = if turned == 0 { "mid" } else { "num" };
+        let class = if matches!(self.names, Names::Level) { "mid" } else { "num" };
         let size = if self.slot < 12.0 { " style=\"font-size:9px\"" } else { "" };
+        let foot = self.moves.bottom();
         for (i, label) in self.labels.iter().enumerate().step_by(every) {
-            let x = LEFT + self.slot * (i as f64 + 0.5);
+            let x = self.middle(i);
             // A turned text hangs at the middle of its line, not at its foot.
-            let (x, y) = match turned {
-                0 => (x, BOTTOM + 16.0),
-                45 => (x + 4.0, BOTTOM + 13.0),
-                _ => (x + 3.5, BOTTOM + 7.0),
+            let (x, y, turned) = match self.names {
+                Names::Level => (x, foot + 16.0, 0),
+                Names::Slanted => (x + 4.0, foot + 13.0, -45),
+                Names::Upright => (x + 3.5, foot + 7.0, -90),
             };
             write!(
                 f,
-                "<text class=\"{class}\"{size} transform=\"translate({x:.1} {y:.1}) rotate(-{turned})\">"
+                "<text class=\"{class}\"{size} transform=\"translate({x:.1} {y:.1}) rotate({turned})\">"
             )?;
             writeln!(f, "{}</text>", Escaped(label))?;
         }
-        let (height, _) = self.names();
-        let (x, y) = (LEFT + self.plot / 2.0, BOTTOM + height + 22.0);
+        let (x, y) = (self.left + self.plot / 2.0, foot + self.names_height + 20.0);
         write!(f, "<text class=\"mid\" x=\"{x:.1}\" y=\"{y:.1}\">node")?;
         if !self.suffix.is_empty() {
             write!(f, " (each with {} at its end)", Escaped(&self.suffix))?;
         }
         if every > 1 {
-            write!(f, ", every {every}th is named")?;
+            write!(f, ", one in {every} is named")?;
         }
         writeln!(f, "</text>")
     }
 }
 
+/// What a mark or a colour means.
+struct Entry {
+    x: f64,
+    y: f64,
+    /// The number of a zone; without one, the mark of the fair share.
+    zone: Option<usize>,
+    text: String,
+}
+
+/// As many lines as it takes.
+fn legend(zones: &[&str], left: f64, plot: f64) -> Vec<Entry> {
+    let mut texts = vec![(None, "fair share by weight".to_owned())];
+    if zones.len() <= COLOURS {
+        texts.extend(zones.iter().enumerate().map(|(number, zone)| {
+            let text = match (zone.is_empty(), zones.len()) {
+                (true, 1) => "load".to_owned(),
+                (true, _) => "without a zone".to_owned(),
+                (false, _) => format!("zone {}", shortened(&visible(zone).collect::<String>())),
+            };
+            (Some(number), text)
+        }));
+    }
+    let (mut x, mut y) = (left, LEGEND_TOP);
+    let mut entries = Vec::with_capacity(texts.len());
+    for (zone, text) in texts {
+        let width = text.chars().count() as f64 * CHARACTER + 36.0;
+        if x > left && x + width > left + plot {
+            (x, y) = (left, y + LEGEND_LINE);
+        }
+        entries.push(Entry { x, y, zone, text });
+        x += width;
+    }
+    entries
+}
+
+/// How names stand below their bars.
+#[derive(Clone, Copy)]
+enum Names {
+    Level,
+    Slanted,
+    Upright,
+}
+
 impl Display for Drawing<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (width, height) = (LEFT + self.plot + RIGHT, BOTTOM + self.names().0 + 36.0);
+        let (width, foot) = (self.left + self.plot + RIGHT, self.moves.bottom());
+        let height = foot + self.names_height + 34.0;
         write!(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\"")?;
         writeln!(f, " viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\">")?;
         writeln!(f, "<title>{}</title>", Escaped(&self.report.title))?;
@@ -264,12 +320,12 @@ impl Display for Drawing<'_> {
         writeln!(f, "<rect class=\"page\" width=\"100%\" height=\"100%\" rx=\"6\"/>")?;
         self.heading(f)?;
         self.legend(f)?;
-        self.axis(f, &self.loads, &format!("load ({})", self.report.unit), "")?;
+        self.axis(f, &self.loads, &format!("load ({})", shortened(&self.report.unit)), "")?;
         self.axis(f, &self.moves, "moves if removed", "×")?;
-        let note = MOVES_TOP - 8.0;
+        let (x, y) = (self.left, self.moves.top - 8.0);
         writeln!(
             f,
-            "<text x=\"{LEFT}\" y=\"{note:.1}\">as a multiple of what the node had: 1 is ideal, red is needless</text>"
+            "<text x=\"{x:.1}\" y=\"{y:.1}\">as a multiple of what the node had: 1 is ideal, red is needless</text>"
         )?;
         self.bars(f)?;
         self.node_names(f)?;
@@ -306,6 +362,8 @@ struct Scale {
     height: f64,
     highest: f64,
     step: f64,
+    /// Lines are at least that far apart.
+    least: f64,
 }
 
 impl Scale {
@@ -313,8 +371,12 @@ impl Scale {
         let highest = if highest > 0.0 { highest } else { 1.0 };
         let rough = highest / lines;
         let power = 10_f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0].map(|round| round * power).into_iter().find(|&step| step >= rough);
-        Self { top, height, highest, step: step.unwrap_or(10.0 * power) }
+        let step = [1.0, 2.0, 2.5, 5.0].map(|round| round * power).into_iter().find(|&step| step >= rough);
+        Self { top, height, highest, step: step.unwrap_or(10.0 * power), least: 0.0 }
+    }
+
+    fn bottom(&self) -> f64 {
+        self.top + self.height
     }
 
     fn y(&self, value: f64) -> f64 {
@@ -322,7 +384,7 @@ impl Scale {
     }
 
     fn ticks(&self) -> impl Iterator<Item = f64> {
-        let (step, highest) = (self.step, self.highest);
+        let (step, highest) = (self.step.max(self.least), self.highest);
         (0..32).map(move |i| f64::from(i) * step).take_while(move |&tick| tick <= highest)
     }
 }
@@ -338,24 +400,28 @@ fn common_suffix(ids: &[String]) -> &str {
 }
 
 fn shortened(text: &str) -> String {
+    elided(text, LONGEST)
+}
+
+/// Without its middle, if it is longer than that.
+fn elided(text: &str, longest: usize) -> String {
     let length = text.chars().count();
-    if length <= LONGEST {
+    if length <= longest {
         return text.to_owned();
     }
-    let half = (LONGEST - 1) / 2;
+    let half = longest.saturating_sub(1) / 2;
     let (first, last) = (text.chars().take(half), text.chars().skip(length - half));
     first.chain(['…']).chain(last).collect()
 }
 
-/// A number as one reads it: 1500, 20k, 1.5M.
-struct Short(f64);
+/// A number as one reads it, with a unit from some size on: 1500, 20k, 1.5M.
+struct Short(f64, f64);
 
 impl Display for Short {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let units = [(1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
-        // 9,500 is as short as 9.5k, and exact.
-        let (size, unit) =
-            units.into_iter().find(|(size, _)| self.0 >= *size && self.0 >= 1e4).unwrap_or((1.0, ""));
+        let unit = units.into_iter().find(|(size, _)| self.0 >= *size && self.0 >= self.1);
+        let (size, unit) = unit.unwrap_or((1.0, ""));
         // Display of a float is the shortest text that reads the same.
         write!(f, "{}{unit}", (self.0 / size * 100.0).round() / 100.0)
     }

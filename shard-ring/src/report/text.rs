@@ -16,7 +16,7 @@ pub(super) fn write(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     let (total, weight) = (report.total(), report.total_weight());
     let (nodes, zones) = (counted(report.rows.len(), "node"), counted(report.zones(), "zone"));
     writeln!(f, "{total} {unit} on {nodes} in {zones}, weight {weight}")?;
-    if let Some(((least, low), (most, high))) = report.extremes() {
+    if let Some([(least, low), (most, high)]) = report.extremes() {
         let [least, most] = [least, most].map(|row| visible(row.id()).collect::<String>());
         let (low, high, ratio) = (signed_percent(low), signed_percent(high), 1.0 + high);
         writeln!(f, "max/mean by weight {ratio:.3}: most {high} ({most}), least {low} ({least})")?;
