@@ -10,17 +10,18 @@ const STYLE: &str = "
 text { font-family: system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; font-size: 11px; fill: #52514e }
 .page { fill: #fcfcfb } .title { font-size: 17px; font-weight: 600; fill: #0b0b0b } .sub { font-size: 12px }
 .grid { stroke: #e4e3df; stroke-width: 1 } .axis { stroke: #a3a29c; stroke-width: 1 } .num { text-anchor: end } .mid { text-anchor: middle }
-.off { font-size: 10px; text-anchor: middle } .fair { stroke: #0b0b0b; stroke-width: 2 } .ideal { stroke: #0b0b0b; stroke-width: 1; stroke-dasharray: 4 3 }
+.off { font-size: 10px; text-anchor: middle; stroke: #fcfcfb; stroke-width: 3; paint-order: stroke } .fair { stroke: #0b0b0b; stroke-width: 2 } .ideal { stroke: #0b0b0b; stroke-width: 1; stroke-dasharray: 4 3 }
 .z0 { fill: #2a78d6 } .z1 { fill: #1baf7a } .z2 { fill: #eda100 } .z3 { fill: #4a3aa7 } .z4 { fill: #e87ba4 } .z5 { fill: #008300 }
 .moved { fill: #a3a29c } .needless { fill: #d03b3b } .none { fill: none; stroke: #a3a29c; stroke-dasharray: 2 2 }
 @media (prefers-color-scheme: dark) {
-text { fill: #c3c2b7 } .page { fill: #1a1a19 } .title { fill: #ffffff }
+text { fill: #c3c2b7 } .page { fill: #1a1a19 } .off { stroke: #1a1a19 } .title { fill: #ffffff }
 .grid { stroke: #33322f } .axis { stroke: #77766f } .fair, .ideal { stroke: #ffffff }
 .z0 { fill: #3987e5 } .z1 { fill: #199e70 } .z2 { fill: #c98500 } .z3 { fill: #9085e9 } .z4 { fill: #d55181 } .z5 { fill: #5aa83a }
 .moved { fill: #77766f } .needless { fill: #e66767 }
 }
 ";
 
+const NOTE: &str = "as a multiple of what the node had: 1 is ideal, red is needless";
 /// More zones than colours are not told apart at all, rather than wrongly.
 const COLOURS: usize = 6;
 const LEFT: f64 = 78.0;
@@ -31,6 +32,8 @@ const LOADS_HEIGHT: f64 = 250.0;
 const MOVES_HEIGHT: f64 = 84.0;
 /// What a character of a label is wide, about, in a font of 11 pixels.
 const CHARACTER: f64 = 6.3;
+/// Bars closer to each other than that have smaller names.
+const SMALL: f64 = 12.0;
 /// Longer names lose their middle.
 const LONGEST: usize = 26;
 /// Names closer to each other than that cannot be read.
@@ -52,7 +55,9 @@ pub(super) struct Drawing<'a> {
     plot: f64,
     slot: f64,
     loads: Scale,
-    moves: Scale,
+    /// Nothing, if of no node it is known what would move.
+    moves: Option<Scale>,
+    foot: f64,
 }
 
 impl<'a> Drawing<'a> {
@@ -74,7 +79,7 @@ impl<'a> Drawing<'a> {
         let (names, names_height) = match slot {
             _ if wide + 8.0 < slot => (Names::Level, 14.0),
             20.0.. => (Names::Slanted, slanted + 8.0),
-            _ => (Names::Upright, wide + 2.0),
+            _ => (Names::Upright, wide * if slot < SMALL { 9.0 / 11.0 } else { 1.0 } + 8.0),
         };
         // The first slanted name must not begin beyond the edge.
         let left = if matches!(names, Names::Slanted) { LEFT.max(slanted - slot / 2.0 + 12.0) } else { LEFT };
@@ -88,7 +93,9 @@ impl<'a> Drawing<'a> {
         let ratios = rows.iter().filter_map(|row| row.removal?.ratio());
         // Room for what is written above a bar; and there is no part of a key.
         let loads = Scale { least: 1.0, ..Scale::new(highest * 1.06, loads_top, LOADS_HEIGHT, 6.0) };
-        let moves = Scale::new(ratios.fold(1.0, f64::max) * 1.1, moves_top, MOVES_HEIGHT, 2.0);
+        let known = rows.iter().any(|row| row.removal.is_some());
+        let moves = known.then(|| Scale::new(ratios.fold(1.0, f64::max) * 1.1, moves_top, MOVES_HEIGHT, 2.0));
+        let foot = moves.as_ref().unwrap_or(&loads).bottom();
         Self {
             report,
             zones,
@@ -104,6 +111,7 @@ impl<'a> Drawing<'a> {
             slot,
             loads,
             moves,
+            foot,
         }
     }
 
@@ -147,7 +155,14 @@ impl<'a> Drawing<'a> {
         match report.needless() {
             0 if known => f.write_str("no needless moves")?,
             0 => f.write_str("what would move is not known")?,
-            needless => write!(f, "{} needless moves", Short(needless as f64, 1e4))?,
+            needless => {
+                write!(
+                    f,
+                    "{} {} move needlessly, over all changes",
+                    Short(needless as f64, 1e4),
+                    Escaped(&unit)
+                )?;
+            }
         }
         writeln!(f, "</text>")
     }
@@ -207,18 +222,13 @@ impl<'a> Drawing<'a> {
                 let off = signed_percent(load / fair - 1.0);
                 writeln!(f, "<text class=\"off\" x=\"{middle:.1}\" y=\"{y:.1}\">{off}</text>")?;
             }
-            match row.removal.map(|removal| (removal, removal.ratio())) {
-                Some((removal, Some(ratio))) => {
-                    let kept = (ratio - removal.needless as f64 / removal.ideal).max(0.0);
-                    bar(f, "moved", left, width, &self.moves, 0.0, kept)?;
-                    bar(f, "needless", left, width, &self.moves, kept, ratio)?;
-                }
-                Some((_, None)) => {}
-                None => bar(f, "none", left, width, &self.moves, 0.0, 1.0)?,
+            if let Some(moves) = &self.moves {
+                moved(f, row, left, width, moves)?;
             }
             writeln!(f, "</g>")?;
         }
-        let y = self.moves.y(1.0);
+        let Some(moves) = &self.moves else { return Ok(()) };
+        let y = moves.y(1.0);
         writeln!(f, "<path class=\"ideal\" d=\"M{:.1} {y:.1}h{:.1}\"/>", self.left, self.plot)
     }
 
@@ -238,8 +248,8 @@ impl<'a> Drawing<'a> {
     fn node_names(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let every = (NEAREST / self.slot).ceil().max(1.0) as usize;
         let class = if matches!(self.names, Names::Level) { "mid" } else { "num" };
-        let size = if self.slot < 12.0 { " style=\"font-size:9px\"" } else { "" };
-        let foot = self.moves.bottom();
+        let size = if self.slot < SMALL { " style=\"font-size:9px\"" } else { "" };
+        let foot = self.foot;
         for (i, label) in self.labels.iter().enumerate().step_by(every) {
             let x = self.middle(i);
             // A turned text hangs at the middle of its line, not at its foot.
@@ -311,7 +321,7 @@ enum Names {
 
 impl Display for Drawing<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (width, foot) = (self.left + self.plot + RIGHT, self.moves.bottom());
+        let (width, foot) = (self.left + self.plot + RIGHT, self.foot);
         let height = foot + self.names_height + 34.0;
         write!(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\"")?;
         writeln!(f, " viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\">")?;
@@ -321,16 +331,26 @@ impl Display for Drawing<'_> {
         self.heading(f)?;
         self.legend(f)?;
         self.axis(f, &self.loads, &format!("load ({})", shortened(&self.report.unit)), "")?;
-        self.axis(f, &self.moves, "moves if removed", "×")?;
-        let (x, y) = (self.left, self.moves.top - 8.0);
-        writeln!(
-            f,
-            "<text x=\"{x:.1}\" y=\"{y:.1}\">as a multiple of what the node had: 1 is ideal, red is needless</text>"
-        )?;
+        if let Some(moves) = &self.moves {
+            self.axis(f, moves, "moves if removed", "×")?;
+            let (x, y) = (self.left, moves.top - 8.0);
+            writeln!(f, "<text x=\"{x:.1}\" y=\"{y:.1}\">{NOTE}</text>")?;
+        }
         self.bars(f)?;
         self.node_names(f)?;
         f.write_str("</svg>\n")
     }
+}
+
+/// What moves if a node is removed: what it had, and on top of that what should have stayed.
+fn moved(f: &mut Formatter<'_>, row: &Row, left: f64, width: f64, scale: &Scale) -> fmt::Result {
+    let Some(removal) = row.removal else {
+        return bar(f, "none", left, width, scale, 0.0, 1.0);
+    };
+    let Some(ratio) = removal.ratio() else { return Ok(()) };
+    let kept = (ratio - removal.needless as f64 / removal.ideal).max(0.0);
+    bar(f, "moved", left, width, scale, 0.0, kept)?;
+    bar(f, "needless", left, width, scale, kept, ratio)
 }
 
 fn bar(
