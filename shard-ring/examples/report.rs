@@ -4,11 +4,19 @@
 use std::error::Error;
 
 use promha_shard_ring::report::even_keys;
-use promha_shard_ring::{Node, Report, Ring, Table};
+use promha_shard_ring::{Node, Report, Ring, RingError, Table};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let nodes: u32 = args.next().map_or(Ok(20), |n| n.parse())?;
+    let report = report(args.next().map_or(Ok(20), |n| n.parse())?)?;
+    println!("{report}");
+    if let Some(path) = args.next() {
+        std::fs::write(path, report.to_svg())?;
+    }
+    Ok(())
+}
+
+pub(crate) fn report(nodes: u32) -> Result<Report, RingError> {
     // Three zones, and in each every other node twice as large.
     let node = |i: u32| {
         let id = format!("collector-{i:02}.example.org:9090");
@@ -17,10 +25,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     // 2^18 slots are as even, of a hundred nodes, as 200,000 keys can show.
     let table = |members: &_| Table::with_slots(members, 1 << 18, 1);
     let ring = Ring::with((0..nodes).map(node), table)?;
-    let report = Report::of_ring(&ring, table, even_keys(200_000));
-    println!("{report}");
-    if let Some(path) = args.next() {
-        std::fs::write(path, report.to_svg())?;
-    }
-    Ok(())
+    Ok(Report::of_ring(&ring, table, even_keys(200_000)))
 }

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
+#[allow(dead_code, reason = "its main is for the example alone")]
+#[path = "../examples/report.rs"]
+mod example;
 
 use common::{STRATEGIES, UNORDERED, nodes, ring};
 use promha_shard_ring::report::{Addition, Change, Row, even_keys};
@@ -192,6 +195,12 @@ fn every_node_has_a_bar_and_a_name_while_there_is_room() {
         let hint = format!(": {} keys", report.rows()[0].load());
         assert!(svg.contains(&hint));
     }
+}
+
+#[test]
+fn the_picture_in_the_documentation_is_what_the_example_draws() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/ring.svg");
+    assert!(std::fs::read_to_string(path).unwrap() == example::report(20).unwrap().to_svg(), "draw it anew");
 }
 
 proptest! {

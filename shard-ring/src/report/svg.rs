@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use super::{Addition, Report, Row, counted, signed_percent, visible};
 
-/// Colours are classes, so that a dark page gets others. A viewer that knows no media queries shows the light ones. The six colours of
-/// zones are told apart with colour blindness too; red is kept for what is wrong.
+/// Colours are classes, so that a dark page gets others. A viewer that knows no media queries shows the light ones. Red is kept for
+/// what is wrong, so no zone has it.
 const STYLE: &str = "
 text { font-family: system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; font-size: 11px; fill: #52514e }
 .page { fill: #fcfcfb } .title { font-size: 17px; font-weight: 600; fill: #0b0b0b } .sub { font-size: 12px }
@@ -267,7 +267,7 @@ impl<'a> Drawing<'a> {
         let (x, y) = (self.left + self.plot / 2.0, foot + self.names_height + 20.0);
         write!(f, "<text class=\"mid\" x=\"{x:.1}\" y=\"{y:.1}\">node")?;
         if !self.suffix.is_empty() {
-            write!(f, " (each with {} at its end)", Escaped(&self.suffix))?;
+            write!(f, " (each with {} at its end)", Escaped(&shortened(&self.suffix)))?;
         }
         if every > 1 {
             write!(f, ", one in {every} is named")?;
