@@ -14,6 +14,7 @@ mod node;
 mod picks;
 mod placement;
 pub mod prometheus;
+pub mod report;
 mod ring;
 
 pub use assign::{AssignError, Assignment, Handover, NodeLoad, Target, TargetKey, TargetMove, handover};
@@ -31,4 +32,5 @@ pub use placement::rendezvous::Rendezvous;
 pub use placement::table::Table;
 pub use placement::tokens::TokenRing;
 pub use placement::{Arc, Placement, position};
+pub use report::Report;
 pub use ring::{Replicas, Ring};

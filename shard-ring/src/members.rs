@@ -106,6 +106,12 @@ impl Members {
         self.seeds[usize::from(index)]
     }
 
+    /// All nodes so that a ring made of them has the same positions: those with a weight in the order in which they were given.
+    pub(crate) fn given(&self) -> Vec<&Node> {
+        let with = self.as_given.iter().filter_map(|&i| self.nodes.get(usize::from(i)));
+        with.chain(self.nodes.iter().filter(|node| node.weight() == 0)).collect()
+    }
+
     /// The weight that all nodes have that have one, if it is the same.
     pub(crate) fn equal_weight(&self) -> Option<u32> {
         let (lowest, highest) = self.weights();
