@@ -1,6 +1,6 @@
 //! What messages are wrapped into, on packets and on streams: compression, encryption and a label, in this order.
 
-use super::config::{CodecConfig, EncryptionVersion};
+use super::config::{CodecConfig, EncryptionVersion, MAX_LABEL_BYTES};
 use super::error::{DecodeError, ErrorKind};
 use super::keyring::Keyring;
 use super::kind;
@@ -19,6 +19,9 @@ const SEALED_HEADER_BYTES: usize = 1 + NONCE_BYTES;
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 const BLOCK_BYTES: usize = 16;
+
+/// Type and length before what is encrypted on a stream.
+pub(super) const STREAM_SEALED_HEADER_BYTES: usize = 5;
 
 // --- Labels -----------------------------------------------------------------------------------------------------
 
@@ -186,6 +189,27 @@ impl Sealer {
             end -= usize::from(found).min(sealed.len());
         }
         Ok(SEALED_HEADER_BYTES..end)
+    }
+}
+
+/// What is encrypted on a stream vouches for its type and length, and the label.
+pub(super) struct StreamAssociated {
+    bytes: [u8; STREAM_SEALED_HEADER_BYTES + MAX_LABEL_BYTES],
+    len: usize,
+}
+
+impl StreamAssociated {
+    pub(super) fn new(sealed_bytes: u32, label: &str) -> Self {
+        let mut bytes = [0; STREAM_SEALED_HEADER_BYTES + MAX_LABEL_BYTES];
+        bytes[0] = kind::ENCRYPT;
+        bytes[1..STREAM_SEALED_HEADER_BYTES].copy_from_slice(&sealed_bytes.to_be_bytes());
+        let len = STREAM_SEALED_HEADER_BYTES + label.len();
+        bytes[STREAM_SEALED_HEADER_BYTES..len].copy_from_slice(label.as_bytes());
+        Self { bytes, len }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 

@@ -13,6 +13,8 @@ mod message;
 mod msgpack;
 mod nonce;
 mod packet;
+mod stream;
+mod stream_write;
 mod unpack;
 
 pub use codec::Codec;
@@ -23,4 +25,5 @@ pub use message::{
     Ack, Alive, IndirectPing, Ints, Message, Nack, NodeState, Ping, Raw, Rumour, Source, Standing, ip,
 };
 pub use packet::Packet;
+pub use stream::{Nodes, PushPull, Side, StreamMessage, StreamReader};
 pub use unpack::Bodies;
