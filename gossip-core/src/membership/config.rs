@@ -267,7 +267,12 @@ impl MembershipConfig {
 /// whole milliseconds.
 ///
 /// Source: Lifeguard, section IV-B.
-pub(super) fn suspicion_timeout(least: Duration, most: Duration, wanted: u32, confirmations: u32) -> Duration {
+pub(super) fn suspicion_timeout(
+    least: Duration,
+    most: Duration,
+    wanted: u32,
+    confirmations: u32,
+) -> Duration {
     let part = f64::from(confirmations).ln_1p() / f64::from(wanted).ln_1p();
     let seconds = most.as_secs_f64() - part * (most.as_secs_f64() - least.as_secs_f64());
     let millis = (seconds * 1_000.0).floor();

@@ -49,7 +49,9 @@ impl Lost {
         let incarnation = before.map_or(incarnation, |before| before.incarnation.max(incarnation));
         self.addressed += usize::from(addr.is_some());
         self.graves.insert(name_hash, Grave { incarnation, since: now, addr });
-        self.ageing.push_back((now, name_hash));
+        if before.is_none_or(|before| before.since != now) {
+            self.ageing.push_back((now, name_hash));
+        }
         if self.ageing.len() > 2 * self.limit {
             let graves = &self.graves;
             self.ageing.retain(|(since, hash)| graves.get(hash).is_some_and(|grave| grave.since == *since));
@@ -88,6 +90,12 @@ impl Lost {
             grave.addr = None;
             self.addressed -= 1;
         }
+    }
+
+    /// Whether this address is tried again anyway.
+    pub(super) fn seeks(&self, addr: SocketAddr) -> bool {
+        self.unreached.iter().any(|(sought, _)| *sought == addr)
+            || self.graves.values().any(|grave| grave.addr == Some(addr))
     }
 
     /// Whether there is an address to try.

@@ -161,7 +161,13 @@ impl Members {
     }
 
     /// Adds a node that is not there, as alive.
-    pub(super) fn insert(&mut self, profile: Arc<Profile>, incarnation: u32, now: Instant, rng: &mut Rng) -> PeerId {
+    pub(super) fn insert(
+        &mut self,
+        profile: Arc<Profile>,
+        incarnation: u32,
+        now: Instant,
+        rng: &mut Rng,
+    ) -> PeerId {
         let name_hash = profile.name_hash();
         let row = Row { profile: Some(profile), since: now, incarnation, place: self.order.len() as u32 };
         let peer = if let Some(peer) = self.vacant.pop() {
@@ -175,7 +181,8 @@ impl Members {
         };
         self.order.push(peer);
         let rows = &self.rows;
-        let hash_of = |peer: &PeerId| rows[peer.index()].profile.as_ref().map_or(0, |profile| profile.name_hash());
+        let hash_of =
+            |peer: &PeerId| rows[peer.index()].profile.as_ref().map_or(0, |profile| profile.name_hash());
         self.index.insert_unique(name_hash, peer, hash_of);
         self.activate(peer, rng);
         peer
@@ -326,6 +333,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use fastrand::Rng;
 
     fn profile(name: u16) -> Arc<Profile> {
         let addr = SocketAddr::from(([10, 0, (name >> 8) as u8, name as u8], 7_946));
@@ -341,12 +349,8 @@ mod tests {
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let standing = prop::sample::select(vec![
-            Standing::Alive,
-            Standing::Suspect,
-            Standing::Dead,
-            Standing::Left,
-        ]);
+        let standing =
+            prop::sample::select(vec![Standing::Alive, Standing::Suspect, Standing::Dead, Standing::Left]);
         let step = prop_oneof![
             4 => (0..20u16).prop_map(Step::Insert),
             4 => (0..20u16, standing).prop_map(|(name, standing)| Step::Stand(name, standing)),
@@ -369,9 +373,10 @@ mod tests {
                     members.find(profile.name_hash(), profile.name())
                 };
                 match step {
-                    Step::Insert(name) => if !twin.contains_key(&name) {
+                    Step::Insert(name) => if twin.insert(name, Standing::Alive).is_none() {
                         members.insert(profile(name), 1, Instant::ORIGIN, &mut rng);
-                        twin.insert(name, Standing::Alive);
+                    } else if let Some(peer) = find(&members, name) {
+                        members.set_standing(peer, Standing::Alive, Instant::ORIGIN, &mut rng);
                     },
                     Step::Stand(name, standing) => if let Some(peer) = find(&members, name) {
                         members.set_standing(peer, standing, Instant::ORIGIN, &mut rng);

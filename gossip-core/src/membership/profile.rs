@@ -145,7 +145,8 @@ impl Profile {
 
     /// Whether two nodes understand each other: each speaks a version that the other knows.
     pub(super) fn understands(&self, vsn: [u8; 6]) -> bool {
-        let speaks = |one: [u8; 6], other: [u8; 6], at: usize| (other[at]..=other[at + 1]).contains(&one[at + 2]);
+        let speaks =
+            |one: [u8; 6], other: [u8; 6], at: usize| (other[at]..=other[at + 1]).contains(&one[at + 2]);
         [0, 3].into_iter().all(|at| speaks(self.vsn, vsn, at) && speaks(vsn, self.vsn, at))
     }
 }
@@ -220,7 +221,7 @@ fn check_version(vsn: [u8; 6]) -> Result<(), ProfileError> {
 }
 
 /// An address of many would make one message into many.
-fn is_reachable(addr: SocketAddr) -> bool {
+pub(super) fn is_reachable(addr: SocketAddr) -> bool {
     let ip = addr.ip();
     let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
     addr.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast

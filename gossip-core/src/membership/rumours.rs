@@ -2,6 +2,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::PeerId;
+use crate::wire::Packet;
 
 /// After so many that do not fit, a packet is taken for full.
 const MISFITS: usize = 4;
@@ -69,20 +70,20 @@ impl Rumours {
         self.turn_of.contains_key(&subject)
     }
 
-    /// Has one after the other written, as long as there is room and each was sent less often than the limit; `write` says whether it fitted.
-    /// Returns how many did.
+    /// Has one after the other written as long as there is room; `write` says whether it fitted. Those that have now been sent as often as the
+    /// limit are done with. Returns how many were written.
     pub(super) fn fill(
         &mut self,
+        packet: &mut Packet,
         limit: u32,
-        room_bytes: impl Fn() -> usize,
-        mut write: impl FnMut(&Rumour) -> bool,
+        mut write: impl FnMut(&Rumour, &mut Packet) -> bool,
     ) -> u64 {
         let mut misfits = 0;
         for (turn, rumour) in &self.in_turn {
-            if room_bytes() < ROOM_LEAST_BYTES || misfits == MISFITS {
+            if packet.room_bytes() < ROOM_LEAST_BYTES || misfits == MISFITS {
                 break;
             }
-            if write(rumour) {
+            if write(rumour, packet) {
                 self.sent.push(*turn);
             } else {
                 misfits += 1;

@@ -77,11 +77,10 @@ impl Suspicions {
         by: u64,
         now: Instant,
     ) {
+        self.lift(peer);
         let suspicion = Suspicion::new(config, nodes, incarnation, by, now);
         self.ends.insert((suspicion.ends, peer));
-        if let Some(before) = self.of.insert(peer, suspicion).filter(|before| before.ends != self.of[&peer].ends) {
-            self.ends.remove(&(before.ends, peer));
-        }
+        self.of.insert(peer, suspicion);
     }
 
     /// Somebody shares the suspicion; whether that is news.
@@ -102,6 +101,11 @@ impl Suspicions {
         if let Some(suspicion) = self.of.remove(&peer) {
             self.ends.remove(&(suspicion.ends, peer));
         }
+    }
+
+    /// Of which incarnation a member is suspect.
+    pub(super) fn incarnation(&self, peer: PeerId) -> Option<u32> {
+        Some(self.of.get(&peer)?.incarnation)
     }
 
     /// A suspicion that was not refuted in time, with its incarnation. It is lifted.
@@ -143,8 +147,10 @@ mod tests {
 
     /// The rule as one reads it, from all that has happened.
     fn ends_at(config: &MembershipConfig, nodes: usize, confirmed_by: &[u64]) -> Duration {
-        let scale = (nodes as f64).log10().max(1.0);
-        let least = (f64::from(config.suspicion_multiplier) * scale * config.probe_interval.as_secs_f64() * 1e3).floor();
+        let scale = ((nodes as f64).log10().max(1.0) * 1e3).floor() / 1e3;
+        let least =
+            (f64::from(config.suspicion_multiplier) * scale * config.probe_interval.as_secs_f64() * 1e3)
+                .floor();
         let most = least * f64::from(config.suspicion_max_multiplier);
         let wanted = config.suspicion_multiplier as usize - 2;
         if nodes - 2 < wanted || wanted == 0 {
