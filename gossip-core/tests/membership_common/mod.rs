@@ -276,7 +276,7 @@ impl Cluster {
     pub(crate) fn resume(&mut self, node: usize) {
         self.nodes[node].state = State::Up;
         let now = self.now;
-        if self.nodes[node].wakes.is_some_and(|wakes| wakes <= now) {
+        while self.nodes[node].membership.poll_timeout().is_some_and(|wakes| wakes <= now) {
             self.nodes[node].membership.handle_timeout(now);
         }
         for travelling in std::mem::take(&mut self.nodes[node].inbox) {
