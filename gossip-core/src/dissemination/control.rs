@@ -21,6 +21,8 @@ pub(super) mod flags {
     pub(crate) const ANSWER: u8 = 8;
     /// There is more than the pairs: the root explains nothing.
     pub(crate) const MORE: u8 = 16;
+    /// The pairs are old news: no need to hurry with them.
+    pub(crate) const OLD: u8 = 32;
 }
 
 /// What the layers of two nodes tell each other. Encoded as version, kind, and then:

@@ -4,6 +4,7 @@ use crate::dissemination::control::{Control, ControlError, Pairs, Words, flags};
 use crate::dissemination::hot::Origin;
 use crate::dissemination::index::{self, CHILDREN, Range};
 use crate::dissemination::lane::Tell;
+use crate::dissemination::spread::Wanted;
 use crate::dissemination::{Dissemination, Event, Speaks};
 use crate::{Instant, Key, PeerId, Version};
 
@@ -75,7 +76,7 @@ impl Dissemination {
     fn hear_digest(&mut self, from: PeerId, flags: u8, root: u64, keys: u64, pairs: Pairs<'_>) {
         let has = |flag| flags & flag != 0;
         self.listed.clear();
-        let compared = self.compare(from, has(flags::OFFER), pairs);
+        let compared = self.compare(from, has(flags::OFFER), has(flags::OLD), pairs);
         let is_same = compared.older == 0 && compared.newer == 0;
         if !is_same {
             self.wake_for_difference();
@@ -102,7 +103,7 @@ impl Dissemination {
     }
 
     /// Marks what a peer has, asks for what is newer there (if that is offered), gives what is newer here.
-    fn compare(&mut self, from: PeerId, is_offered: bool, pairs: Pairs<'_>) -> Compared {
+    fn compare(&mut self, from: PeerId, is_offered: bool, is_old: bool, pairs: Pairs<'_>) -> Compared {
         let mut compared = Compared { root: self.index.root(), ..Compared::default() };
         for (key, theirs) in pairs {
             self.listed.push(key);
@@ -119,7 +120,7 @@ impl Dissemination {
             if order == Ordering::Less {
                 compared.newer += 1;
                 if is_offered {
-                    self.want(from, key, theirs);
+                    self.want(from, key, theirs, is_old);
                 }
             } else {
                 compared.older += 1;
@@ -192,7 +193,7 @@ impl Dissemination {
 
     fn hear_list(&mut self, from: PeerId, first: Key, last: Key, pairs: Pairs<'_>) {
         self.listed.clear();
-        let compared = self.compare(from, true, pairs);
+        let compared = self.compare(from, true, true, pairs);
         let mut listed = self.listed.iter().copied().peekable();
         self.pairs.clear();
         for (key, version) in self.index.within(first, last) {
@@ -203,7 +204,7 @@ impl Dissemination {
         }
         let was_of_use = compared.older + compared.newer + self.pairs.len() > 0;
         if !self.pairs.is_empty() {
-            let flags = flags::ANSWER | flags::OFFER | flags::MORE;
+            let flags = flags::OFFER | flags::OLD | flags::MORE;
             self.tell(from, Tell::Pairs { flags, root: 0, pairs: self.pairs.clone() });
         }
         if was_of_use {
@@ -217,19 +218,20 @@ impl Dissemination {
         (index::mix(self.index.sum(range) ^ u64::from(salt)) >> 32) as u32
     }
 
-    fn want(&mut self, from: PeerId, key: Key, version: Version) {
+    fn want(&mut self, from: PeerId, key: Key, version: Version, is_old: bool) {
         if self.refused.get(&key) >= Some(&version) {
             return;
         }
         let asked = self.wanted.get(&key);
-        if asked.is_some_and(|&(asked, until)| asked >= version && until > self.now) {
+        if asked.is_some_and(|asked| asked.version >= version && asked.until > self.now) {
             return;
         }
         if asked.is_none() && self.wanted.len() >= MAX_WANTED {
             self.counters.dropped += 1;
             return;
         }
-        self.wanted.insert(key, (version, self.now + self.config.round / 2));
+        let until = self.now + self.config.round / 2;
+        self.wanted.insert(key, Wanted { version, until, is_old });
         self.need_rounds();
         self.lanes.of(from).wants.push(key);
         self.make_ready(from);

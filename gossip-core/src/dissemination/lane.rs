@@ -42,6 +42,8 @@ pub(super) struct Lane {
     pub(super) agreed_root: Option<u64>,
     /// When the peer was last asked for what it has.
     pub(super) asked_at: Option<Instant>,
+    /// When the peer was last told all that is in a range, whether recent or old.
+    pub(super) listed_at: Option<Instant>,
 }
 
 /// A hot message that is to be sent.
@@ -97,6 +99,7 @@ impl Lane {
             agreed_seq: 0,
             agreed_root: None,
             asked_at: None,
+            listed_at: None,
         }
     }
 
@@ -165,7 +168,7 @@ impl Lane {
         (self.flight_bytes, self.loose_bytes) = (0, 0);
         self.confirmed_in = Duration::ZERO;
         self.disagree();
-        self.asked_at = None;
+        (self.asked_at, self.listed_at) = (None, None);
     }
 }
 

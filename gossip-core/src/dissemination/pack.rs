@@ -150,6 +150,7 @@ impl Dissemination {
         };
         let fits = self.writer.bytes().len() <= room;
         let asks = !matches!(tell, Tell::Root);
+        let lists = matches!(tell, Tell::List { .. } | Tell::Range(_));
         let Some(lane) = self.lanes.find_mut(peer) else { return false };
         if !fits {
             lane.tells.push_front(tell);
@@ -157,6 +158,9 @@ impl Dissemination {
         }
         if asks {
             lane.asked_at = Some(self.now);
+        }
+        if lists {
+            lane.listed_at = Some(self.now);
         }
         if let Some(rest) = rest {
             lane.tells.push_front(rest);
@@ -194,7 +198,7 @@ impl Dissemination {
             return None;
         }
         self.writer.add_flags(flags::MORE);
-        let flags = flags & flags::OFFER | flags::MORE;
+        let flags = flags & (flags::OFFER | flags::OLD) | flags::MORE;
         Some(Tell::Pairs { flags, root: 0, pairs: pairs[fit..].to_vec() })
     }
 

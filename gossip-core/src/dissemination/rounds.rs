@@ -13,6 +13,9 @@ const RIPE_AFTER: u32 = 2;
 /// Unless something is new all the time: then they do after so many rounds.
 const PATIENCE: u32 = 8;
 
+/// How many digests each node sends there: those who had a message from a node that crashed before it was done pass it on.
+const DIRECT_DIGESTS: u64 = 3;
+
 /// How many of the random peers are looked at for one that lacks the newest message.
 const CANDIDATES: usize = 3;
 
@@ -136,6 +139,9 @@ impl Dissemination {
     /// How many digests of each node bring a message to the last ones that lack it. Of `n` nodes that each send `d` digests,
     /// `n exp(-d)` are not asked by anyone.
     fn enough_digests(&self) -> u64 {
+        if self.is_direct() {
+            return DIRECT_DIGESTS;
+        }
         (self.peers.len() as f64 + 1.0).ln().mul_add(1.5, 3.0).ceil() as u64
     }
 
@@ -173,7 +179,7 @@ impl Dissemination {
             self.resend(at);
         }
         let now = self.now;
-        self.wanted.retain(|_, &mut (_, until)| until > now);
+        self.wanted.retain(|_, wanted| wanted.until > now);
         self.cool();
         let (is_direct, round) = (self.is_direct(), round(&self.config));
         let mut is_needed = self.hot.len() > 0 || !self.wanted.is_empty();
@@ -297,6 +303,8 @@ impl Dissemination {
             });
             if partner.is_none() && is_awake && self.peers.digests().all(|peer| self.agrees(peer)) {
                 self.rounds.awake_until = self.rounds.digests_sent;
+                self.rounds.idle_for = self.config.idle;
+                self.rounds.next_exchange = self.now + self.config.idle.mul_f64(0.75 + self.rng.f64() / 4.0);
             }
             return partner;
         }

@@ -50,7 +50,7 @@ pub struct Dissemination {
     pub(super) batch: Vec<PeerId>,
     pub(super) batch_left: usize,
     /// What a peer was asked for lately.
-    pub(super) wanted: HashMap<Key, (Version, Instant), HashKeys>,
+    pub(super) wanted: HashMap<Key, Wanted, HashKeys>,
     /// What will not be asked for again.
     pub(super) refused: HashMap<Key, Version, HashKeys>,
     pub(super) rounds: Rounds,
@@ -63,6 +63,16 @@ pub struct Dissemination {
     pub(super) packed: Vec<Key>,
     pub(super) body: Vec<u8>,
     events: VecDeque<Event>,
+}
+
+/// What a peer was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) version: Version,
+    /// Until then another peer is not asked for it.
+    pub(super) until: Instant,
+    /// Whether it is new only here.
+    pub(super) is_old: bool,
 }
 
 /// What the owner of the content made of a message that a peer sent.
@@ -274,24 +284,35 @@ impl Dissemination {
     }
 
     fn hear_fresh(&mut self, from: PeerId, speaks: Speaks, key: Key, version: Version) {
-        let asked = self.lanes.find(from).and_then(|lane| lane.asked_at);
-        let was_asked = asked.is_some_and(|at| self.now - at < self.config.round);
-        let origin = if was_asked { Origin::Pulled } else { Origin::Pushed };
+        let (origin, copies) = self.reason(from, key);
         let raised = self.raise(key, version, origin);
         self.confirm(from, speaks, key, version);
         let Some(slot) = raised else { return };
         self.counters.fresh += 1;
         self.hot.at_mut(slot).had.insert(from);
         if !self.is_direct() {
-            if origin == Origin::Pushed {
-                self.push(slot);
-            }
+            self.push(slot, copies);
         } else if speaks == Speaks::Digests {
             // Whoever had it first told everybody. Those that cannot confirm hear it once more.
             self.hot.at_mut(slot).repeats_left = u8::from(!self.peers.messages().is_empty());
         } else {
-            self.push(slot);
+            self.push(slot, copies);
         }
+    }
+
+    /// Why a peer sent something, and to how many others it is to be pushed. Most have already what was asked for, if it is recent, and
+    /// all if it is old. Was it lost on its first way, then one copy is enough to set it off again.
+    fn reason(&self, from: PeerId, key: Key) -> (Origin, usize) {
+        let lane = self.lanes.find(from);
+        let is_recent = |at: Option<Instant>| at.is_some_and(|at| self.now - at < self.config.round);
+        if !lane.is_some_and(|lane| is_recent(lane.asked_at)) {
+            return (Origin::Pushed, self.config.fanout);
+        }
+        let is_old = match self.wanted.get(&key) {
+            Some(wanted) => wanted.is_old,
+            None => lane.is_some_and(|lane| is_recent(lane.listed_at)),
+        };
+        (Origin::Pulled, if is_old { 0 } else { self.config.fanout.min(1) })
     }
 
     /// Takes up a version that is newer than the one that is known. None if it is not, or if there is nobody to tell.
@@ -331,7 +352,7 @@ impl Dissemination {
             self.hot.at_mut(slot).repeats_left = self.config.repeats.saturating_sub(1);
         }
         if !self.is_direct() {
-            self.push(slot);
+            self.push(slot, self.config.fanout);
             return;
         }
         self.batch.clear();
@@ -347,18 +368,18 @@ impl Dissemination {
         let version = if let Verdict::Merged(merged) = verdict { merged } else { version };
         if let Some(slot) = self.raise(key, version, Origin::Pushed) {
             self.counters.fresh += 1;
-            self.push(slot);
+            self.push(slot, self.config.fanout);
         }
     }
 
-    /// Sends a message to a few peers that have not had it.
-    fn push(&mut self, slot: u32) {
+    /// Sends a message to so many peers that have not had it.
+    fn push(&mut self, slot: u32, copies: usize) {
         if self.batch_left == 0 {
             self.batch.clear();
             self.batch_left = BATCH;
         }
         self.batch_left -= 1;
-        let (mut at, mut left) = (0, self.config.fanout);
+        let (mut at, mut left) = (0, copies);
         while left > 0 {
             if at == self.batch.len() {
                 let Some(peer) = self.peers.draw(&mut self.rng, &self.batch) else { return };
