@@ -1,5 +1,7 @@
 //! Whole nodes, with nothing between them but a table of connections and a clock that jumps.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 mod node_common;
 
 use std::collections::BTreeMap;

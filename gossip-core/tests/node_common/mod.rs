@@ -279,18 +279,15 @@ impl Links {
                     if let Some(recorded) = &mut self.recorded {
                         recorded.push(buffer.clone());
                     }
-                    let to = usize::from(to.port() - FIRST_PORT);
-                    if self.reaches(node, to) {
+                    if let Some(to) = self.reached(node, to) {
                         self.send(to, Arrival::Datagram { from: node, bytes: buffer.clone() });
                     }
                 }
                 Transmit::Connect { stream, to } => {
                     self.streams += 1;
-                    let to = usize::from(to.port() - FIRST_PORT);
-                    if self.reaches(node, to) {
-                        self.send(to, Arrival::Connect { from: (node, stream) });
-                    } else {
-                        self.send(node, Arrival::Failed { stream });
+                    match self.reached(node, to) {
+                        Some(to) => self.send(to, Arrival::Connect { from: (node, stream) }),
+                        None => self.send(node, Arrival::Failed { stream }),
                     }
                 }
                 Transmit::Stream { stream, close } => {
@@ -307,8 +304,10 @@ impl Links {
         self.events[node].extend(std::iter::from_fn(|| self.nodes[node].poll_event()));
     }
 
-    fn reaches(&self, from: usize, to: usize) -> bool {
-        to < self.nodes.len() && !self.cut.contains(&from) && !self.cut.contains(&to)
+    /// The node at an address, if what a node sends comes there.
+    fn reached(&self, from: usize, address: SocketAddr) -> Option<usize> {
+        let to = (0..self.nodes.len()).find(|&node| self.address(node) == address)?;
+        (!self.cut.contains(&from) && !self.cut.contains(&to)).then_some(to)
     }
 
     fn send(&mut self, to: usize, arrival: Arrival) {
