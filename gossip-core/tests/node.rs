@@ -89,7 +89,7 @@ fn a_node_that_fails_and_one_that_leaves_are_told_apart() {
     assert_eq!(standing("node-1"), Some(Standing::Alive));
     assert_eq!(standing("node-2"), Some(Standing::Dead));
     assert_eq!(standing("node-3"), Some(Standing::Left));
-    assert!(links.events(3).iter().any(|event| *event == Event::Member(Member::Left)));
+    assert!(links.events(3).contains(&Event::Member(Member::Left)));
 }
 
 /// Nodes of other clusters, and without the key, do not get in.
