@@ -257,7 +257,7 @@ fn who_left_is_done_when_it_is_told() {
     let sent = lone.pass(3 * SECOND);
     assert_eq!(lone.events(), [Event::Left]);
     let told = sent.iter().filter(|(_, lines)| lines.contains(&"dead node-0 1 from node-0".into())).count();
-    assert_eq!(told as u32, lone.membership.config().retransmits(6));
+    assert_eq!(told, 5, "once to each of them");
     // It is not to be talked out of it, and begins nothing.
     lone.hear_dead(0, 1, 0);
     lone.hear_suspect(0, 1, 4);
@@ -269,6 +269,20 @@ fn who_left_is_done_when_it_is_told() {
     // It can come back.
     lone.membership.join(&[addr(4)]);
     assert_eq!((lone.membership.incarnation(), lone.membership.nodes().next().unwrap().standing), (2, Alive));
+}
+
+/// Of two nodes, neither has anybody to tell of the other; nor has anybody to be told of who has left, once it has.
+#[test]
+fn what_everybody_knows_is_not_told() {
+    let mut lone = Lone::new();
+    lone.answered = true;
+    lone.hear_alive(1, 1);
+    lone.pass(SECOND);
+    lone.hear_alive(2, 1);
+    lone.hear_dead(2, 1, 2);
+    lone.hear_dead(1, 1, 1);
+    lone.pass(SECOND);
+    assert_eq!(lone.membership.poll_timeout(), Some(lone.now + 29 * SECOND));
 }
 
 #[test]
