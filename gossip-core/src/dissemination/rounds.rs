@@ -296,17 +296,20 @@ impl Dissemination {
         if self.is_direct() {
             let Self { peers, rng, lanes, index, .. } = self;
             let root = index.root();
-            let partner = peers.next_in_turn(rng, |peer| {
-                let lane = lanes.find(peer);
-                let agrees = lane.is_some_and(|lane| lane.agreed_root == Some(root));
-                lane.is_none_or(|lane| lane.is_settled()) && !(is_awake && agrees)
-            });
-            if partner.is_none() && is_awake && self.peers.digests().all(|peer| self.agrees(peer)) {
-                self.rounds.awake_until = self.rounds.digests_sent;
-                self.rounds.idle_for = self.config.idle;
-                self.rounds.next_exchange = self.now + self.config.idle.mul_f64(0.75 + self.rng.f64() / 4.0);
+            let agrees = |peer| lanes.find(peer).is_some_and(|lane| lane.agreed_root == Some(root));
+            let is_settled = |peer| lanes.find(peer).is_none_or(|lane| lane.is_settled());
+            let partner = peers.next_in_turn(rng, |peer| is_settled(peer) && !agrees(peer));
+            if partner.is_some() || peers.digests().any(|peer| !agrees(peer)) {
+                return partner;
             }
-            return partner;
+            if !is_awake {
+                // Everybody agreed, some time ago.
+                return peers.next_in_turn(rng, is_settled);
+            }
+            self.rounds.awake_until = self.rounds.digests_sent;
+            self.rounds.idle_for = self.config.idle;
+            self.rounds.next_exchange = self.now + self.config.idle.mul_f64(0.75 + self.rng.f64() / 4.0);
+            return None;
         }
         let newest = self.hot.newest_first().next();
         let mut partner = self.peers.draw_digests(&mut self.rng)?;
