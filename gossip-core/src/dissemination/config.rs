@@ -25,7 +25,7 @@ pub struct Config {
     pub direct_peers: usize,
     /// How many times a peer that cannot confirm ([`Speaks::Messages`]) gets a message of ours. Default 4.
     pub repeats: u8,
-    /// How many times a message is sent again to a peer that does not confirm it, before it is left to the exchanges. Default 3.
+    /// How many times a message is sent again to a peer that does not confirm it, before it is left to the exchanges. Default 4.
     pub resends: u8,
     /// The longest time between two exchanges when nothing is new. Default 5 s.
     pub idle: Duration,
@@ -51,7 +51,7 @@ impl Default for Config {
             style: Style::PushPull,
             direct_peers: 16,
             repeats: 4,
-            resends: 3,
+            resends: 4,
             idle: Duration::from_secs(5),
             hot_messages: 4096,
             digest_pairs: 512,

@@ -61,9 +61,11 @@ impl Rounds {
         }
     }
 
-    /// Something new was heard or made.
-    pub(super) fn fresh(&mut self, now: Instant) {
-        self.last_fresh = Some(now);
+    /// Something new was heard or made. Who was asked for it sends it to nobody else, so there is nothing to wait for.
+    pub(super) fn fresh(&mut self, now: Instant, was_pulled: bool) {
+        if !was_pulled {
+            self.last_fresh = Some(now);
+        }
         self.next_wake = now;
     }
 }
@@ -129,10 +131,12 @@ impl Dissemination {
     /// Whether it is time to compare a hot message with this peer, and not still probable that the peer gets it soon.
     pub(super) fn is_ripe(&self, slot: u32, peer: PeerId) -> bool {
         let hot = self.hot.at(slot);
+        let is_aged = self.now - hot.since >= round(&self.config) * RIPE_AFTER;
         !self.is_direct()
             || match hot.origin {
                 Origin::Own => !hot.sent.contains(peer) && !hot.queued.contains(peer),
-                Origin::Pushed | Origin::Pulled => self.now - hot.since >= round(&self.config) * RIPE_AFTER,
+                Origin::Pulled => is_aged || !hot.sent.contains(peer),
+                Origin::Pushed => is_aged,
             }
     }
 
@@ -296,17 +300,20 @@ impl Dissemination {
         if self.is_direct() {
             let Self { peers, rng, lanes, index, .. } = self;
             let root = index.root();
-            let partner = peers.next_in_turn(rng, |peer| {
-                let lane = lanes.find(peer);
-                let agrees = lane.is_some_and(|lane| lane.agreed_root == Some(root));
-                lane.is_none_or(|lane| lane.is_settled()) && !(is_awake && agrees)
-            });
-            if partner.is_none() && is_awake && self.peers.digests().all(|peer| self.agrees(peer)) {
-                self.rounds.awake_until = self.rounds.digests_sent;
-                self.rounds.idle_for = self.config.idle;
-                self.rounds.next_exchange = self.now + self.config.idle.mul_f64(0.75 + self.rng.f64() / 4.0);
+            let agrees = |peer| lanes.find(peer).is_some_and(|lane| lane.agreed_root == Some(root));
+            let is_settled = |peer| lanes.find(peer).is_none_or(|lane| lane.is_settled());
+            let partner = peers.next_in_turn(rng, |peer| is_settled(peer) && !agrees(peer));
+            if partner.is_some() || peers.digests().any(|peer| !agrees(peer)) {
+                return partner;
             }
-            return partner;
+            if !is_awake {
+                // Everybody agreed, some time ago.
+                return peers.next_in_turn(rng, is_settled);
+            }
+            self.rounds.awake_until = self.rounds.digests_sent;
+            self.rounds.idle_for = self.config.idle;
+            self.rounds.next_exchange = self.now + self.config.idle.mul_f64(0.75 + self.rng.f64() / 4.0);
+            return None;
         }
         let newest = self.hot.newest_first().next();
         let mut partner = self.peers.draw_digests(&mut self.rng)?;
