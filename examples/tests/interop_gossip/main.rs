@@ -4,6 +4,7 @@
 mod harness;
 mod node;
 mod parts;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
