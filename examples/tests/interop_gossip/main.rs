@@ -1,5 +1,7 @@
 //! A node of ours among three real Alertmanagers, and among Serf agents, which encrypt.
 
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used)]
+
 #[path = "../harness/mod.rs"]
 mod harness;
 mod node;
