@@ -1,0 +1,4 @@
+//! The simulator's own tests, and what nodes do in it.
+
+mod engine;
+mod simulator;

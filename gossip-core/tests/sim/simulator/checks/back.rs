@@ -1,0 +1,48 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Broken, Watch};
+use crate::simulator::node::{Node, Stamp};
+use crate::simulator::world::{Action, Seat};
+
+/// How long what somebody sent may be on its way: what it sent before a crash says nothing of what it has after.
+const ON_ITS_WAY_NS: u64 = 5_000_000_000;
+
+/// Nobody sends a message to somebody that sent it the same message.
+#[derive(Debug, Default)]
+pub struct NoMessageBackToOrigin {
+    /// Who had what from whom.
+    had: BTreeSet<(usize, u64, Stamp, usize)>,
+    restarted_ns: BTreeMap<usize, u64>,
+}
+
+impl<N: Node> Watch<N> for NoMessageBackToOrigin {
+    fn received(&mut self, at_ns: u64, from: usize, to: usize, data: &[u8]) -> Result<(), Broken> {
+        if self.restarted_ns.get(&from).is_some_and(|restarted_ns| at_ns - restarted_ns < ON_ITS_WAY_NS) {
+            return Ok(());
+        }
+        N::payloads(data, &mut |key, stamp| {
+            self.had.insert((to, key, stamp, from));
+        });
+        Ok(())
+    }
+
+    fn sent(&mut self, _at_ns: u64, from: usize, to: usize, data: &[u8]) -> Result<(), Broken> {
+        let mut back = None;
+        N::payloads(data, &mut |key, stamp| {
+            if self.had.contains(&(from, key, stamp, to)) {
+                back = Some((key, stamp));
+            }
+        });
+        let Some((key, stamp)) = back else { return Ok(()) };
+        let what = format!("node {from} sends key {key} of {stamp:?} to node {to}, which it has it from");
+        Err(Broken { check: "no_message_back_to_origin", what })
+    }
+
+    fn acted(&mut self, at_ns: u64, action: &Action, _seats: &[Seat<N>]) -> Result<(), Broken> {
+        if let Action::Crash { node, .. } | Action::Restart { node, .. } = action {
+            self.had.retain(|(to, _, _, from)| to != node && from != node);
+            self.restarted_ns.insert(*node, at_ns);
+        }
+        Ok(())
+    }
+}
