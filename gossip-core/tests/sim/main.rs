@@ -1,4 +1,5 @@
 //! The simulator's own tests, and what nodes do in it.
 
+mod checks;
 mod engine;
 mod simulator;

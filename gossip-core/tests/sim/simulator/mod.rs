@@ -15,8 +15,11 @@
 )]
 
 pub mod checks;
+pub mod kinds;
 pub mod network;
+pub mod night;
 pub mod node;
+pub mod plan;
 pub mod streams;
 pub mod toy;
 pub mod wheel;

@@ -342,6 +342,7 @@ impl<N: Node, W: Watch<N>> World<N, W> {
 
     fn start(&mut self, seat: usize, seeds: &[usize]) {
         let nodes = self.seats.len();
+        self.watch.starts(self.now_ns, seat);
         let snapshot = self.seats[seat].snapshot.take();
         let birth = Birth {
             number: seat,

@@ -2,7 +2,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Broken, Watch};
 use crate::simulator::node::{Node, Stamp};
-use crate::simulator::world::{Action, Seat};
 
 /// How long what somebody sent may be on its way: what it sent before a crash says nothing of what it has after.
 const ON_ITS_WAY_NS: u64 = 5_000_000_000;
@@ -38,11 +37,8 @@ impl<N: Node> Watch<N> for NoMessageBackToOrigin {
         Err(Broken { check: "no_message_back_to_origin", what })
     }
 
-    fn acted(&mut self, at_ns: u64, action: &Action, _seats: &[Seat<N>]) -> Result<(), Broken> {
-        if let Action::Crash { node, .. } | Action::Restart { node, .. } = action {
-            self.had.retain(|(to, _, _, from)| to != node && from != node);
-            self.restarted_ns.insert(*node, at_ns);
-        }
-        Ok(())
+    fn starts(&mut self, at_ns: u64, node: usize) {
+        self.had.retain(|(to, _, _, from)| *to != node && *from != node);
+        self.restarted_ns.insert(node, at_ns);
     }
 }

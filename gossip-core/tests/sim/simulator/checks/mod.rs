@@ -43,6 +43,10 @@ pub trait Watch<N> {
         Ok(())
     }
 
+    /// A node is about to start, for the first time or again.
+    fn starts(&mut self, _at_ns: u64, _node: usize) {}
+
+    /// Something happened to the world.
     fn acted(&mut self, _at_ns: u64, _action: &Action, _seats: &[Seat<N>]) -> Result<(), Broken> {
         Ok(())
     }
@@ -84,6 +88,10 @@ impl<N> Watch<N> for Checks<N> {
 
     fn stepped(&mut self, at_ns: u64, node: usize, state: &N) -> Result<(), Broken> {
         self.0.iter_mut().try_for_each(|watch| watch.stepped(at_ns, node, state))
+    }
+
+    fn starts(&mut self, at_ns: u64, node: usize) {
+        self.0.iter_mut().for_each(|watch| watch.starts(at_ns, node));
     }
 
     fn acted(&mut self, at_ns: u64, action: &Action, seats: &[Seat<N>]) -> Result<(), Broken> {

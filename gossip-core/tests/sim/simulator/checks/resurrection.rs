@@ -61,16 +61,16 @@ impl<N: Node> Watch<N> for NoResurrection {
         }
     }
 
+    fn starts(&mut self, _at_ns: u64, node: usize) {
+        self.down[node] = false;
+        // It may have written less down than it knew, and others may hear anything of it from now on.
+        self.graves.retain(|(knows, _), _| *knows != node);
+        self.dead.retain(|(knows, of), _| *knows != node && *of != node);
+    }
+
     fn acted(&mut self, _at_ns: u64, action: &Action, _seats: &[Seat<N>]) -> Result<(), Broken> {
-        match action {
-            Action::Crash { node, .. } => self.down[*node] = true,
-            Action::Start { node, .. } | Action::Restart { node, .. } => {
-                self.down[*node] = false;
-                // It may have written less down than it knew, and others may hear anything of it from now on.
-                self.graves.retain(|(knows, _), _| knows != node);
-                self.dead.retain(|(knows, of), _| knows != node && of != node);
-            }
-            _ => {}
+        if let Action::Crash { node, .. } = action {
+            self.down[*node] = true;
         }
         Ok(())
     }

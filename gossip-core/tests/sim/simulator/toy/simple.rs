@@ -51,6 +51,7 @@ pub struct Simple {
     skew_ms: i64,
     incarnation: u32,
     left: bool,
+    seeds: Vec<usize>,
     members: Vec<Option<Member>>,
     values: BTreeMap<u64, Value>,
     /// What is said in the next rounds, and how often yet.
@@ -102,6 +103,7 @@ impl Simple {
             skew_ms: birth.skew_ms,
             incarnation: 1,
             left: false,
+            seeds: Vec::new(),
             members: vec![None; birth.nodes],
             values: BTreeMap::new(),
             rumours: Vec::new(),
@@ -160,9 +162,13 @@ impl Simple {
     }
 
     fn hear_value(&mut self, key: u64, stamp: Stamp, value: Option<u64>, from: Option<usize>) {
-        if self.flaw == Flaw::Deaf && key % 2 == 1 && from.is_some() {
+        if self.flaw == Flaw::Deaf && key % 2 == 1 {
             return;
         }
+        self.learn(key, stamp, value, from);
+    }
+
+    fn learn(&mut self, key: u64, stamp: Stamp, value: Option<u64>, from: Option<usize>) {
         if self.flaw == Flaw::Forgetful && value.is_none() {
             if self.values.remove(&key).is_some() {
                 self.told.push_back(Told::Value { key, stamp, live: false });
@@ -342,7 +348,10 @@ impl Node for Simple {
         }
         if self.exchange_due <= now {
             self.exchange_due = now + EXCHANGE;
-            if let Some(to) = self.peer(|_| true) {
+            // Also with those that it was told of, or two islands would never meet.
+            let known = (0..self.members.len()).filter(|of| self.members[*of].is_some());
+            let all: Vec<usize> = known.chain(self.seeds.iter().copied()).collect();
+            if let Some(to) = self.rng.choice(all) {
                 self.open(to);
             }
         }
@@ -366,7 +375,8 @@ impl Node for Simple {
     }
 
     fn join(&mut self, seeds: &[SocketAddr], _now: Instant) {
-        seeds.iter().filter_map(|seed| number(*seed)).for_each(|seed| self.open(seed));
+        self.seeds = seeds.iter().filter_map(|seed| number(*seed)).collect();
+        self.seeds.clone().into_iter().for_each(|seed| self.open(seed));
     }
 
     fn leave(&mut self, _now: Instant) {
@@ -379,7 +389,7 @@ impl Node for Simple {
         let before_ms = self.values.get(&key).map_or(0, |known| known.stamp.0);
         let stamp_ms = wall_ms(now, self.skew_ms).max(before_ms + 1);
         let content = xxh64(&value.unwrap_or(u64::MAX).to_le_bytes(), 0);
-        self.hear_value(key, (stamp_ms, content), value, None);
+        self.learn(key, (stamp_ms, content), value, None);
     }
 
     fn skew(&mut self, skew_ms: i64) {

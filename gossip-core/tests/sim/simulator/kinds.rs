@@ -1,0 +1,35 @@
+//! The kinds of nodes that scenarios can be played with.
+
+use std::time::Duration;
+
+use super::node::Queues;
+use super::plan::{Outcome, Plan, Trial};
+use super::toy::{Flaw, Simple};
+
+/// A kind of node, by name.
+pub struct Kind {
+    pub name: &'static str,
+    pub trial: fn() -> Trial,
+    /// Plays a scenario twice, with all checks.
+    pub play: fn(&Plan) -> Outcome,
+}
+
+pub const KINDS: &[Kind] =
+    &[Kind { name: "simple", trial: simple, play: |plan| play_simple(plan, Flaw::None) }];
+
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+pub fn simple() -> Trial {
+    Trial {
+        nodes: 3..8,
+        bound: Duration::from_secs(40),
+        limit: Queues { messages: 40, bytes: 1 << 20 },
+        ..Trial::default()
+    }
+}
+
+pub fn play_simple(plan: &Plan, flaw: Flaw) -> Outcome {
+    plan.run_twice(move |birth| Simple::new(birth, flaw))
+}
