@@ -15,6 +15,7 @@
 )]
 
 pub mod checks;
+pub mod figures;
 pub mod kinds;
 pub mod network;
 pub mod night;

@@ -25,26 +25,33 @@ pub struct Retransmit {
     /// What is sent yet, and how often it was.
     queue: Vec<(u32, u64, Stamp)>,
     told: Vec<Told>,
-    owed: usize,
+    /// To whom it sends in this round, all different.
+    targets: Vec<usize>,
     next: Instant,
     skew_ms: i64,
 }
 
 impl Retransmit {
+    /// A node whose rounds are at its own time.
     pub fn new(birth: &Birth<'_>, multiplier: u32) -> Self {
-        let mut rng = Rng::with_seed(birth.seed);
-        let next = birth.now + Duration::from_nanos(rng.u64(..ROUND.as_nanos() as u64));
+        let mut node = Self::in_step(birth, multiplier);
+        node.next += Duration::from_nanos(node.rng.u64(..ROUND.as_nanos() as u64));
+        node
+    }
+
+    /// A node whose rounds are at the same time as everybody's, as theory has it.
+    pub fn in_step(birth: &Birth<'_>, multiplier: u32) -> Self {
         let limit = multiplier * ((birth.nodes + 1) as f64).log10().ceil() as u32;
         Self {
             number: birth.number,
             nodes: birth.nodes,
-            rng,
+            rng: Rng::with_seed(birth.seed),
             limit,
             known: Vec::new(),
             queue: Vec::new(),
             told: Vec::new(),
-            owed: 0,
-            next,
+            targets: Vec::new(),
+            next: birth.now,
             skew_ms: birth.skew_ms,
         }
     }
@@ -69,15 +76,21 @@ impl Node for Retransmit {
     fn handle_timeout(&mut self, now: Instant) {
         while self.next <= now {
             self.next += ROUND;
-            self.owed = FAN_OUT.min(self.nodes - 1);
+        }
+        self.targets.clear();
+        while !self.queue.is_empty() && self.targets.len() < FAN_OUT.min(self.nodes - 1) {
+            let to = (self.number + self.rng.usize(1..self.nodes)) % self.nodes;
+            if !self.targets.contains(&to) {
+                self.targets.push(to);
+            }
         }
     }
 
     fn poll_transmit(&mut self, into: &mut Vec<u8>) -> Option<Transmit> {
+        let to = self.targets.pop()?;
         if self.queue.is_empty() {
-            self.owed = 0;
+            return None;
         }
-        self.owed = self.owed.checked_sub(1)?;
         self.queue.sort_by_key(|queued| queued.0);
         for (sent, key, stamp) in self.queue.iter_mut().take(PACKET_PAYLOADS) {
             *sent += 1;
@@ -87,7 +100,6 @@ impl Node for Retransmit {
         }
         let limit = self.limit;
         self.queue.retain(|queued| queued.0 < limit);
-        let to = (self.number + self.rng.usize(1..self.nodes)) % self.nodes;
         Some(Transmit::Datagram { to: address(to) })
     }
 
