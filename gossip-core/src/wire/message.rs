@@ -145,11 +145,6 @@ pub struct NodeState<'a> {
     pub standing: Standing,
 }
 
-impl Message<'_> {
-    /// Appends the message, its type first.
-    pub fn encode(&self, _ints: Ints, _into: &mut Vec<u8>) {}
-}
-
 impl Alive<'_> {
     /// Where it is, if `addr` is an address.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
