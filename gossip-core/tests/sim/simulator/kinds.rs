@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::node::Queues;
 use super::plan::{Outcome, Plan, Trial};
+use super::real::Swim;
 use super::toy::{Flaw, Simple};
 
 /// A kind of node, by name.
@@ -14,11 +15,18 @@ pub struct Kind {
     pub play: fn(&Plan) -> Outcome,
 }
 
-pub const KINDS: &[Kind] =
-    &[Kind { name: "simple", trial: simple, play: |plan| play_simple(plan, Flaw::None) }];
+pub const KINDS: &[Kind] = &[
+    Kind { name: "swim", trial: swim, play: |plan| plan.run_twice(|birth| Swim::new(birth, |lan| lan)) },
+    Kind { name: "simple", trial: simple, play: |plan| play_simple(plan, Flaw::None) },
+];
 
 pub fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// The membership alone.
+pub fn swim() -> Trial {
+    Trial { limit: Queues { messages: 100, bytes: 0 }, ..Trial::default() }
 }
 
 pub fn simple() -> Trial {

@@ -7,6 +7,7 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     unreachable_pub,
     missing_debug_implementations,
     clippy::unwrap_used,
@@ -21,6 +22,7 @@ pub mod network;
 pub mod night;
 pub mod node;
 pub mod plan;
+pub mod real;
 pub mod streams;
 pub mod toy;
 pub mod wheel;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -656,7 +657,7 @@ impl<N: Node, W: Watch<N>> World<N, W> {
         let mut spent = None;
         match arrival {
             Arrival::Open { from } => {
-                let name = node.accept(address(from), now);
+                let name = node.accept(caller(from, due), now);
                 let next = self.streams.accepted(due.end, name, self.now_ns, &mut self.network);
                 next.into_iter().for_each(|due| self.put_due(due));
             }
@@ -700,6 +701,11 @@ impl<N: Node, W: Watch<N>> World<N, W> {
         let at = self.now();
         self.failure.get_or_insert(Failure { check, at, what });
     }
+}
+
+/// Where somebody calls from: at its address, and not from the port that it listens at.
+fn caller(from: usize, due: Due) -> SocketAddr {
+    SocketAddr::new(address(from).ip(), 32_768 + (due.turn % 16_384) as u16)
 }
 
 impl fmt::Display for Failure {

@@ -1,0 +1,5 @@
+//! The layers as nodes.
+
+mod swim;
+
+pub use swim::{Swim, profiles};
