@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p promha-gossip-core --example simulate -- night --seeds 1000
 //! cargo run --release -p promha-gossip-core --example simulate -- replay --seed 7 --shrink
+//! cargo run --release -p promha-gossip-core --example simulate -- figures
 //! cargo run --release -p promha-gossip-core --example simulate -- speed
 //! ```
 
@@ -14,17 +15,22 @@ mod simulator;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use simulator::figures;
 use simulator::kinds::{KINDS, Kind, kind};
 use simulator::network::{Latency, Link, Network};
 use simulator::night::night;
+use simulator::node::Birth;
 use simulator::plan::Plan;
+use simulator::real::{Swim, profiles};
 use simulator::toy::Bounce;
 use simulator::world::{Action, World};
 
 const USAGE: &str = "\
 simulate night  [--kind KIND] [--seeds N] [--from SEED] [--jobs N]   plays scenarios, prints those that fail
 simulate replay [--kind KIND] --seed SEED [--shrink]                 plays one and prints what happens in it
-simulate speed                                                       how many messages a second it delivers";
+simulate figures [--quick]                                           what is measured in virtual time
+simulate speed                                                       how many messages a second it delivers
+simulate large  [--nodes N]                                          a minute of many nodes that know each other";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -48,7 +54,12 @@ fn main() -> ExitCode {
             Some(seed) => replay(kind, seed, words.iter().any(|word| word == "--shrink")),
             None => usage(),
         },
+        Some("figures") => {
+            figures::table(words.iter().any(|word| word == "--quick"));
+            true
+        }
         Some("speed") => speed(),
+        Some("large") => large(number(&words, "--nodes").unwrap_or(10_000) as usize),
         _ => usage(),
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -139,4 +150,31 @@ fn speed() -> bool {
         }
     }
     true
+}
+
+/// A minute of virtual time in which all probe all, and one in a thousand crashes.
+fn large(nodes: usize) -> bool {
+    let start = Instant::now();
+    let known = profiles(nodes);
+    let make = move |birth: &Birth<'_>| Swim::with_members(birth, &known, |lan| lan);
+    let network = Network::new(nodes, Link::lan(), 1);
+    let mut world = World::new(nodes, network, 1, (), Box::new(make));
+    for node in 0..nodes {
+        world.act(&Action::Start { node, seeds: Vec::new() });
+    }
+    println!("{nodes} nodes: {:.1} s to start", start.elapsed().as_secs_f64());
+    for node in (0..nodes).step_by(1000) {
+        world.at(Duration::from_secs(10), Action::Crash { node, silent: true });
+    }
+    let start = Instant::now();
+    for second in (10..=60).step_by(10) {
+        world.run_until(Duration::from_secs(second));
+        let (delivered, took) = (world.counts.delivered, start.elapsed().as_secs_f64());
+        println!(
+            "{second} s: {delivered} messages, {took:.1} s, {:.2} M/s, {} MB of streams",
+            delivered as f64 / took / 1e6,
+            world.streams.counts.bytes >> 20
+        );
+    }
+    world.failure.is_none()
 }

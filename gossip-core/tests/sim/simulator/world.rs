@@ -399,10 +399,14 @@ impl<N: Node, W: Watch<N>> World<N, W> {
         }
     }
 
+    /// Timers may set others that are late as well.
     fn wake_late(&mut self, seat: usize) {
-        if self.seats[seat].wake_ns <= self.now_ns {
-            let now = instant(self.now_ns);
-            self.seats[seat].wake_ns = u64::MAX;
+        let now = instant(self.now_ns);
+        for _ in 0..10 {
+            let due = self.seats[seat].node.as_ref().and_then(Node::poll_timeout);
+            if due.is_none_or(|due| due > now) {
+                return;
+            }
             self.with(seat, |node| node.handle_timeout(now));
         }
     }

@@ -4,11 +4,13 @@ mod detection;
 mod pauses;
 mod spread;
 mod storm;
+mod table;
 
 pub use detection::{Detection, detection};
-pub use pauses::{Pauses, pauses};
+pub use pauses::{AGAIN, ONCE, Pauses, Stops, pauses};
 pub use spread::{Case, Spread, Summary, spread};
 pub use storm::{Storm, storm};
+pub use table::table;
 
 use std::time::Duration;
 

@@ -21,10 +21,27 @@ pub struct Pauses {
     pub runs: usize,
 }
 
-/// One in ten is stopped for five seconds, three times in a minute, each time others; once for each seed.
+/// How processes are stopped.
+#[derive(Clone, Copy, Debug)]
+pub struct Stops {
+    pub stopped: Duration,
+    /// How long they run in between, and how often they are stopped.
+    pub running: Duration,
+    pub times: u32,
+}
+
+/// Each is stopped once.
+pub const ONCE: Stops = Stops { stopped: Duration::from_secs(5), running: Duration::from_secs(1), times: 1 };
+
+/// Each is stopped again and again, as on a host that has too much to do.
+pub const AGAIN: Stops =
+    Stops { stopped: Duration::from_secs(5), running: Duration::from_millis(1), times: 10 };
+
+/// One in ten is stopped, not all at the same moment; once for each seed.
 pub fn pauses<N: Node>(
     nodes: usize,
     link: Link,
+    stops: Stops,
     seeds: impl IntoIterator<Item = u64>,
     make: impl Fn(&Birth<'_>) -> N + Clone + 'static,
 ) -> Pauses {
@@ -36,20 +53,18 @@ pub fn pauses<N: Node>(
         let mut world = warm(network, nodes, seed, watch, begin, make.clone());
         world.watch.counts = Pauses::default();
         let mut rng = Rng::with_seed(seed);
-        for turn in 0..3 {
-            let chosen = rng.choose_multiple(0..nodes, (nodes / 10).max(1));
-            for &node in &chosen {
-                world.act(&Action::Pause { node });
-                world.watch.stopped[node] = true;
+        let mut end = begin;
+        for node in rng.choose_multiple(0..nodes, (nodes / 10).max(1)) {
+            let mut when = begin + Duration::from_micros(rng.u64(..1_000_000));
+            for _ in 0..stops.times {
+                world.at(when, Action::Pause { node });
+                world.at(when + stops.stopped, Action::Resume { node });
+                when += stops.stopped + stops.running;
             }
-            let until = world.now() + Duration::from_secs(5);
-            world.run_until(until);
-            for &node in &chosen {
-                world.act(&Action::Resume { node });
-            }
-            world.run_until(begin + Duration::from_secs(20) * (turn + 1));
-            world.watch.stopped.fill(false);
+            world.watch.stopped[node] = true;
+            end = end.max(when);
         }
+        world.run_until(end + Duration::from_secs(30));
         assert_eq!(world.failure, None);
         let counts = world.watch.counts;
         sum.suspected_running += counts.suspected_running;
@@ -69,7 +84,7 @@ pub fn pauses<N: Node>(
 }
 
 struct Wrong {
-    /// In this turn.
+    /// At some time.
     stopped: Vec<bool>,
     counts: Pauses,
 }
