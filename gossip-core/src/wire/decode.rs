@@ -1,6 +1,6 @@
 use super::error::{DecodeError, ErrorKind};
 use super::kind;
-use super::message::{Ack, Alive, IndirectPing, Message, Nack, Ping, Rumour, Source};
+use super::message::{Ack, Alive, IndirectPing, Message, Nack, NodeState, Ping, Rumour, Source, Standing};
 use super::msgpack::Reader;
 
 impl<'a> Message<'a> {
@@ -132,8 +132,30 @@ fn read_alive<'a>(reader: &mut Reader<'a>) -> Result<Alive<'a>, DecodeError> {
     Ok(alive)
 }
 
+/// One entry of a push/pull exchange; none if its standing is not known.
+pub(super) fn read_node_state<'a>(reader: &mut Reader<'a>) -> Result<Option<NodeState<'a>>, DecodeError> {
+    let mut alive = Alive { incarnation: 0, node: "", addr: None, port: 0, meta: None, vsn: None };
+    let mut standing = 0;
+    reader.fields(|name, value| {
+        match name {
+            b"Name" => alive.node = value.str()?,
+            b"State" => standing = value.number(i64::MAX.cast_unsigned())?,
+            _ => read_alive_field(&mut alive, name, value)?,
+        }
+        Ok(())
+    })?;
+    let standing = match standing {
+        0 => Standing::Alive,
+        1 => Standing::Suspect,
+        2 => Standing::Dead,
+        3 => Standing::Left,
+        _ => return Ok(None),
+    };
+    Ok(Some(NodeState { alive, standing }))
+}
+
 /// What a message of a living node and an entry of a push/pull exchange have in common.
-pub(super) fn read_alive_field<'a>(
+fn read_alive_field<'a>(
     alive: &mut Alive<'a>,
     name: &[u8],
     value: &mut Reader<'a>,

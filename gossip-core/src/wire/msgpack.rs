@@ -108,21 +108,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes past one value of any type. It counts what is still to come instead of descending, so depth costs nothing, and each value
-    /// takes a byte at least, so the bytes bound the work.
+    /// Goes past one value of any type.
     pub(super) fn skip(&mut self) -> Result<(), DecodeError> {
         let mut values = 1_u64;
         while values > 0 {
-            let start = self.at;
-            values -= 1;
-            match self.head()? {
-                Head::Nil | Head::Bool(_) | Head::Number(_) | Head::Negative(_) => {}
-                Head::Float(len) | Head::Raw(len) | Head::Extension(len) => {
-                    self.take(len, start)?;
-                }
-                Head::Array(len) => values += len,
-                Head::Map(pairs) => values += 2 * pairs,
-            }
+            values = values - 1 + self.skip_head()?;
             let left = self.bytes.len() - self.at;
             if values > left as u64 {
                 return Err(truncated(values, left, self.at));
@@ -131,9 +121,19 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The bytes that were not read.
-    pub(super) fn rest(&self) -> &'a [u8] {
-        &self.bytes[self.at..]
+    /// Goes past one value without what it holds, and gives how many values it holds. To count what is still to come instead of
+    /// descending makes depth cost nothing; each value takes a byte at least, so the bytes bound the work.
+    fn skip_head(&mut self) -> Result<u64, DecodeError> {
+        let start = self.at;
+        match self.head()? {
+            Head::Nil | Head::Bool(_) | Head::Number(_) | Head::Negative(_) => Ok(0),
+            Head::Float(len) | Head::Raw(len) | Head::Extension(len) => {
+                self.take(len, start)?;
+                Ok(0)
+            }
+            Head::Array(len) => Ok(len),
+            Head::Map(pairs) => Ok(2 * pairs),
+        }
     }
 
     fn head(&mut self) -> Result<Head, DecodeError> {
@@ -200,6 +200,34 @@ fn truncated(needed_bytes: u64, available_bytes: usize, offset: usize) -> Decode
     DecodeError::new(ErrorKind::Truncated { needed_bytes, available_bytes: available_bytes as u64 }, offset)
 }
 
+/// Looks for the end of some values while their bytes still come, and looks at none of them twice.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scan {
+    at: usize,
+    values: u64,
+}
+
+impl Scan {
+    /// Of so many values, the first of which begins there.
+    pub(super) fn new(at: usize, values: u64) -> Self {
+        Self { at, values }
+    }
+
+    /// Where they end, if all of them have come; `bytes` are all that came so far.
+    pub(super) fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, DecodeError> {
+        let mut reader = Reader { bytes, at: self.at };
+        while self.values > 0 {
+            match reader.skip_head() {
+                Ok(inner) => self.values = self.values - 1 + inner,
+                Err(error) if matches!(error.kind(), ErrorKind::Truncated { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            }
+            self.at = reader.at;
+        }
+        Ok(Some(self.at))
+    }
+}
+
 /// Appends the number of pairs of a map, at most 15, which then follow.
 pub(super) fn write_map(pairs: u8, into: &mut Vec<u8>) {
     into.push(0x80 | pairs);
@@ -231,6 +259,15 @@ fn write_bytes(bytes: &[u8], into: &mut Vec<u8>) {
         into.extend_from_slice(&(len as u32).to_be_bytes());
     }
     into.extend_from_slice(bytes);
+}
+
+/// How many bytes come before so many.
+pub(super) fn bytes_header_bytes(len: usize) -> usize {
+    match len {
+        0..32 => 1,
+        32..0x1_0000 => 3,
+        _ => 5,
+    }
 }
 
 /// Appends a number that has no sign in Go, in the fewest bytes.

@@ -1,3 +1,4 @@
+use super::kind;
 use super::message::{Ints, Message};
 
 /// The most that a packet may have of messages: their number is one byte.
@@ -8,6 +9,9 @@ const COMPOUND_HEADER_BYTES: usize = 2;
 
 /// A length before each of several messages.
 const COMPOUND_LENGTH_BYTES: usize = 2;
+
+/// The most that such a length can tell.
+const MAX_BODY_BYTES: usize = u16::MAX as usize;
 
 /// Messages that travel together: at most 255, and as many bytes as a datagram may have. A packet is filled by one layer after the other
 /// and then sealed (compressed, checked, encrypted, labelled) by a codec. Its buffers are used again.
@@ -47,7 +51,7 @@ impl Packet {
             return 0;
         }
         let used = self.bytes.len() + COMPOUND_HEADER_BYTES + (self.len() + 1) * COMPOUND_LENGTH_BYTES;
-        self.limit_bytes.saturating_sub(used)
+        self.limit_bytes.saturating_sub(used).min(MAX_BODY_BYTES)
     }
 
     /// Adds a message if there is room for it, and says whether there was.
@@ -84,5 +88,17 @@ impl Packet {
             let start = if at == 0 { 0 } else { self.ends[at - 1] };
             &self.bytes[start..self.ends[at]]
         })
+    }
+
+    /// Appends the messages as they travel: one alone as it is, several as a compound message.
+    pub(super) fn write(&self, into: &mut Vec<u8>) {
+        if self.len() > 1 {
+            // At most 255, of at most 65,535 bytes each.
+            into.extend_from_slice(&[kind::COMPOUND, self.len() as u8]);
+            for body in self.bodies() {
+                into.extend_from_slice(&(body.len() as u16).to_be_bytes());
+            }
+        }
+        into.extend_from_slice(&self.bytes);
     }
 }
