@@ -50,6 +50,8 @@ mod config;
 mod event;
 mod exchange;
 mod hear;
+#[cfg(test)]
+mod laws;
 mod lost;
 mod machine;
 mod members;

@@ -109,3 +109,55 @@ impl Rumours {
         }
     }
 }
+
+#[cfg(test)]
+impl Rumours {
+    /// Panics if the parts contradict each other.
+    pub(super) fn check(&self, is_known: impl Fn(Subject) -> bool) {
+        assert!(self.sent.is_empty());
+        assert_eq!(self.in_turn.len(), self.turn_of.len());
+        for (turn, rumour) in &self.in_turn {
+            assert_eq!(self.turn_of.get(&rumour.subject), Some(turn));
+            assert!(is_known(rumour.subject));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Ints;
+
+    fn take(rumours: &mut Rumours, packet: &mut Packet, limit: u32) -> Vec<u32> {
+        let mut taken = Vec::new();
+        packet.clear();
+        rumours.fill(packet, limit, |rumour, packet| {
+            let fits = packet.push_body(&[0; 40]);
+            taken.extend(fits.then_some(rumour.incarnation));
+            fits
+        });
+        taken
+    }
+
+    /// A packet takes two of them.
+    #[test]
+    fn least_often_sent_first_then_newest() {
+        let mut packet = Packet::new(2 + 2 * 42, Ints::Unsigned);
+        let mut rumours = Rumours::default();
+        for number in 0..3 {
+            rumours.spread(Subject::Peer(PeerId(number)), number, Says::Alive);
+        }
+        assert_eq!(take(&mut rumours, &mut packet, 3), [2, 1]);
+        assert_eq!(take(&mut rumours, &mut packet, 3), [0, 2]);
+        // In the place of another one of the same node.
+        rumours.spread(Subject::Peer(PeerId(1)), 7, Says::Alive);
+        assert_eq!(take(&mut rumours, &mut packet, 3), [7, 0]);
+        rumours.withdraw(Subject::Peer(PeerId(0)));
+        assert_eq!(take(&mut rumours, &mut packet, 3), [7, 2]);
+        assert!(
+            rumours.is_spreading(Subject::Peer(PeerId(1))) && !rumours.is_spreading(Subject::Peer(PeerId(2)))
+        );
+        assert_eq!(take(&mut rumours, &mut packet, 3), [7]);
+        assert!(rumours.is_empty());
+    }
+}

@@ -17,19 +17,37 @@ pub(super) struct Suspicion {
     wanted: u32,
     /// Who shares it, by hashes of names, whoever raised it first.
     by: Vec<u64>,
+    /// What is given to answer once more when the time is over, and is then used up.
+    last_word: Option<Duration>,
     ends: Instant,
+}
+
+/// What is to be done with a suspect whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// To ask it once more: it has a little more time.
+    LastWord {
+        peer: PeerId,
+        /// Whether as many as are wanted share the suspicion, and so ask as well.
+        shared: bool,
+    },
+    /// To declare it dead, of this incarnation: the suspicion is lifted.
+    Dead(PeerId, u32),
 }
 
 impl Suspicion {
     fn new(config: &MembershipConfig, nodes: usize, incarnation: u32, by: u64, now: Instant) -> Self {
         let least = config.suspicion_least(nodes);
+        let wanted = config.confirmations_wanted(nodes);
         let mut suspicion = Self {
             incarnation,
             started: now,
             least,
             most: config.suspicion_most(least),
-            wanted: config.confirmations_wanted(nodes),
+            wanted,
             by: vec![by],
+            // Among so few that no others are waited for, the time is kept.
+            last_word: (wanted > 0).then_some(config.probe_timeout),
             ends: now,
         };
         suspicion.set_end();
@@ -42,7 +60,9 @@ impl Suspicion {
             return false;
         }
         self.by.push(by);
-        self.set_end();
+        if self.last_word.is_some() {
+            self.set_end();
+        }
         true
     }
 
@@ -108,12 +128,20 @@ impl Suspicions {
         Some(self.of.get(&peer)?.incarnation)
     }
 
-    /// A suspicion that was not refuted in time, with its incarnation. It is lifted.
-    pub(super) fn expired(&mut self, now: Instant) -> Option<(PeerId, u32)> {
-        let &(_, peer) = self.ends.first().filter(|(ends, _)| *ends <= now)?;
-        let incarnation = self.of.get(&peer)?.incarnation;
-        self.lift(peer);
-        Some((peer, incarnation))
+    /// A suspicion that was not refuted in time.
+    pub(super) fn expired(&mut self, now: Instant) -> Option<Verdict> {
+        let &(before, peer) = self.ends.first().filter(|(ends, _)| *ends <= now)?;
+        let suspicion = self.of.get_mut(&peer)?;
+        let Some(last_word) = suspicion.last_word.take() else {
+            let incarnation = suspicion.incarnation;
+            self.lift(peer);
+            return Some(Verdict::Dead(peer, incarnation));
+        };
+        suspicion.ends = now + last_word;
+        self.ends.remove(&(before, peer));
+        self.ends.insert((suspicion.ends, peer));
+        let shared = suspicion.confirmations() >= suspicion.wanted;
+        Some(Verdict::LastWord { peer, shared })
     }
 
     /// Gives all of them so much more time.
@@ -150,7 +178,7 @@ mod tests {
         let scale = ((nodes as f64).log10().max(1.0) * 1e3).floor() / 1e3;
         let least =
             (f64::from(config.suspicion_multiplier) * scale * config.probe_interval.as_secs_f64() * 1e3)
-                .floor();
+                .round();
         let most = least * f64::from(config.suspicion_max_multiplier);
         let wanted = config.suspicion_multiplier as usize - 2;
         if nodes - 2 < wanted || wanted == 0 {
@@ -188,9 +216,17 @@ mod tests {
             let ends = suspicions.deadline().unwrap();
             suspicions.postpone(Duration::from_secs(5));
             prop_assert!(suspicions.expired(ends).is_none());
-            let ends = ends + Duration::from_secs(5);
+            let mut ends = ends + Duration::from_secs(5);
             prop_assert_eq!(suspicions.deadline(), Some(ends));
-            prop_assert_eq!(suspicions.expired(ends), Some((PeerId(3), 7)));
+            if config.confirmations_wanted(nodes) > 0 {
+                let distinct: BTreeSet<u64> = by.iter().copied().filter(|by| *by != 0).collect();
+                let shared = distinct.len() >= config.confirmations_wanted(nodes) as usize;
+                prop_assert_eq!(suspicions.expired(ends), Some(Verdict::LastWord { peer: PeerId(3), shared }));
+                prop_assert!(suspicions.expired(ends).is_none());
+                ends += config.probe_timeout;
+                suspicions.confirm(PeerId(3), 99);
+            }
+            prop_assert_eq!(suspicions.expired(ends), Some(Verdict::Dead(PeerId(3), 7)));
             prop_assert_eq!(suspicions.deadline(), None);
         }
     }

@@ -5,9 +5,13 @@ use super::config::Lifeguard;
 use super::event::Event;
 use super::machine::{Membership, Presence};
 use super::members::Among;
+use super::suspicion::Verdict;
 use super::transmit::Pending;
 use crate::wire::Standing;
 use crate::{Instant, PeerId};
+
+/// How many ask a suspect once more before it is declared dead, of all who share the suspicion and do that at about the same time.
+const LAST_ASKERS: usize = 32;
 
 /// When what is done again and again is due, if there is anybody to do it with.
 #[derive(Clone, Debug)]
@@ -130,8 +134,17 @@ impl Membership {
     }
 
     fn time_suspicions(&mut self) {
-        while let Some((peer, incarnation)) = self.suspicions.expired(self.now) {
-            self.declare_dead(peer, incarnation);
+        while let Some(verdict) = self.suspicions.expired(self.now) {
+            match verdict {
+                Verdict::LastWord { peer, shared } => {
+                    // Not by everybody at the same time.
+                    if !shared || self.rng.usize(..self.node_count()) < LAST_ASKERS {
+                        let seq_no = self.next_seq_no();
+                        self.send(Pending::Ping { peer, seq_no });
+                    }
+                }
+                Verdict::Dead(peer, incarnation) => self.declare_dead(peer, incarnation),
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use promha_gossip_core::membership::{Event, Membership, MembershipConfig, Outgoing};
-use promha_gossip_core::wire::{Alive, Ints, Message, Packet, Rumour, Standing};
+use promha_gossip_core::wire::{Ack, Alive, Ints, Message, Packet, Rumour, Standing};
 use promha_gossip_core::{Instant, PeerId};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -30,6 +30,8 @@ pub(crate) fn at(seconds: f64) -> Instant {
 pub(crate) struct Lone {
     pub(crate) membership: Membership,
     pub(crate) now: Instant,
+    /// Whether everybody answers its pings.
+    pub(crate) answered: bool,
 }
 
 impl Lone {
@@ -41,7 +43,7 @@ impl Lone {
         let mut config = MembershipConfig::lan(name(0), addr(0));
         change(&mut config);
         let now = at(100.0);
-        Self { membership: Membership::new(config, 7, now).unwrap(), now }
+        Self { membership: Membership::new(config, 7, now).unwrap(), now, answered: false }
     }
 
     pub(crate) fn hear(&mut self, message: Message<'_>) {
@@ -93,6 +95,12 @@ impl Lone {
         let mut packet = Packet::new(1_400, Ints::Unsigned);
         let mut sent = Vec::new();
         while let Some(outgoing) = self.membership.poll_transmit(&mut packet) {
+            for body in packet.bodies() {
+                if let (true, Message::Ping(ping)) = (self.answered, Message::decode(body).unwrap()) {
+                    let ack = Message::Ack(Ack { seq_no: ping.seq_no, payload: None });
+                    self.membership.handle_message(addr(250), &ack, self.now);
+                }
+            }
             let messages = match outgoing {
                 Outgoing::Datagram { .. } => packet.bodies().map(line).collect(),
                 _ => Vec::new(),
@@ -276,7 +284,7 @@ impl Cluster {
     pub(crate) fn resume(&mut self, node: usize) {
         self.nodes[node].state = State::Up;
         let now = self.now;
-        if self.nodes[node].wakes.is_some_and(|wakes| wakes <= now) {
+        while self.nodes[node].membership.poll_timeout().is_some_and(|wakes| wakes <= now) {
             self.nodes[node].membership.handle_timeout(now);
         }
         for travelling in std::mem::take(&mut self.nodes[node].inbox) {
