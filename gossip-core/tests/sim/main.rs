@@ -1,6 +1,8 @@
 //! The simulator's own tests, and what nodes do in it.
 
+mod bugs;
 mod checks;
 mod engine;
 mod simulator;
 mod theory;
+mod transport;

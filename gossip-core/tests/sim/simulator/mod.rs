@@ -15,6 +15,7 @@
     reason = "no test uses all of it; a test fails by panicking"
 )]
 
+pub mod bugs;
 pub mod checks;
 pub mod figures;
 pub mod kinds;

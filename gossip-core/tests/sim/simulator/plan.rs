@@ -184,11 +184,13 @@ impl Plan {
                 self.actions.push((until, Action::Heal { id }));
             }
             2 => {
+                // Now and then what was said long ago comes yet.
+                let longest_ms = [1_000, 40_000][rng.usize(..2)];
                 let weather = Action::Weather {
                     loss: rng.u32(..400),
                     duplicate: rng.u32(..100),
                     held: rng.u32(..300),
-                    held_for: Duration::from_millis(rng.u64(..1_000)),
+                    held_for: Duration::from_millis(rng.u64(..longest_ms)),
                 };
                 self.actions.push((when, weather));
             }

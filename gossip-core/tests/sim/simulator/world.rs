@@ -333,6 +333,13 @@ impl<N: Node, W: Watch<N>> World<N, W> {
         self.note(held);
     }
 
+    /// Has a datagram arrive now, as if that node had sent it.
+    pub fn inject(&mut self, from: usize, to: usize, data: &[u8]) {
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.extend_from_slice(data);
+        self.put_datagram(from, to, bytes, self.now_ns);
+    }
+
     /// Asks the checks of the end: whether everybody agrees.
     pub fn settled(&mut self) -> Result<(), Failure> {
         match self.watch.settled(self.now_ns, &self.seats) {
@@ -385,6 +392,8 @@ impl<N: Node, W: Watch<N>> World<N, W> {
             return;
         }
         self.becomes(seat, Running::Up);
+        // The wake-up for which it was stopped came and went.
+        self.seats[seat].wake_ns = u64::MAX;
         let timers_first = self.rng.bool();
         if timers_first {
             self.wake_late(seat);
@@ -397,6 +406,7 @@ impl<N: Node, W: Watch<N>> World<N, W> {
         if !timers_first {
             self.wake_late(seat);
         }
+        self.schedule(seat);
     }
 
     /// Timers may set others that are late as well.

@@ -37,6 +37,10 @@ pub enum Flaw {
     Echoing,
     /// Takes chance from outside.
     Gambling,
+    /// Declares a suspect dead that has refuted it.
+    Grudging,
+    /// Never raises its incarnation.
+    Humble,
     /// Wants to be woken at once, always.
     Restless,
 }
@@ -53,6 +57,8 @@ pub struct Simple {
     left: bool,
     seeds: Vec<usize>,
     members: Vec<Option<Member>>,
+    /// Since when it bears whom a grudge.
+    grudges: Vec<Option<Instant>>,
     values: BTreeMap<u64, Value>,
     /// What is said in the next rounds, and how often yet.
     rumours: Vec<(usize, u32)>,
@@ -105,6 +111,7 @@ impl Simple {
             left: false,
             seeds: Vec::new(),
             members: vec![None; birth.nodes],
+            grudges: vec![None; birth.nodes],
             values: BTreeMap::new(),
             rumours: Vec::new(),
             news: Vec::new(),
@@ -138,7 +145,11 @@ impl Simple {
 
     fn hear_of(&mut self, of: usize, standing: Standing, incarnation: u32, now: Instant) {
         if of == self.me {
-            if standing != Standing::Alive && incarnation >= self.incarnation && !self.left {
+            if standing != Standing::Alive
+                && incarnation >= self.incarnation
+                && !self.left
+                && self.flaw != Flaw::Humble
+            {
                 self.incarnation = incarnation + 1;
                 self.rumours.push((of, REPEATS));
             }
@@ -231,8 +242,18 @@ impl Simple {
         }
         for of in 0..self.members.len() {
             let Some(member) = self.members[of] else { continue };
-            if member.standing == Standing::Suspect && now - member.since >= SUSPICION {
+            let suspect = member.standing == Standing::Suspect;
+            if suspect && now - member.since >= SUSPICION {
                 self.hear_of(of, Standing::Dead, member.incarnation, now);
+            }
+            if let Some(since) = self.grudges[of].filter(|since| now - *since >= SUSPICION) {
+                if now - since < SUSPICION + 2 * PROBE {
+                    self.hear_of(of, Standing::Dead, member.incarnation, now);
+                }
+                self.grudges[of] = None;
+            }
+            if suspect && self.flaw == Flaw::Grudging {
+                self.grudges[of].get_or_insert(member.since);
             }
         }
     }
