@@ -42,26 +42,45 @@ pub fn mass_restart<N: Node>(
     agree(&mut world)
 }
 
-/// A node is cut off, and another crashes. All others hold that one for dead, and after a minute have forgotten it. Then the first comes back,
-/// which still holds it for alive: nobody may believe that.
+/// Why a node does not hear for a while what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Away {
+    /// Its process is stopped, and it is cut off.
+    Stopped,
+    /// It crashes, and starts again with what it wrote down before.
+    Down,
+}
+
+/// While one node is away another crashes. All others hold that one for dead, and after a while have forgotten it. Then the first comes
+/// back, which still holds it for alive: nobody may believe that.
 ///
 /// Source: quickwit-oss/chitchat, issue 155.
 pub fn dead_state_returns<N: Node>(
     nodes: usize,
     seed: u64,
-    away: Duration,
+    why: Away,
+    time: Duration,
     make: impl Fn(&Birth<'_>) -> N + 'static,
 ) -> Result<(), Failure> {
     let mut world = cluster(nodes, seed, make);
-    let (cut_off, dead) = (nodes - 2, nodes - 1);
-    let (one, rest) = (Set::of([cut_off]), Set::of((0..nodes).filter(|node| *node != cut_off)));
-    // It is stopped while it is away: it has to come back with what it knew.
-    world.act(&Action::Pause { node: cut_off });
-    world.act(&Action::Cut { id: 1, from: one.clone(), to: rest.clone() });
-    world.act(&Action::Cut { id: 2, from: rest, to: one });
+    let (away, dead) = (nodes - 2, nodes - 1);
+    match why {
+        Away::Stopped => {
+            let (one, rest) = (Set::of([away]), Set::of((0..nodes).filter(|node| *node != away)));
+            world.act(&Action::Pause { node: away });
+            world.act(&Action::Cut { id: 1, from: one.clone(), to: rest.clone() });
+            world.act(&Action::Cut { id: 2, from: rest, to: one });
+        }
+        Away::Down => {
+            world.act(&Action::Snapshot { node: away });
+            world.act(&Action::Crash { node: away, silent: true });
+        }
+    }
     world.act(&Action::Crash { node: dead, silent: true });
-    pass(&mut world, away)?;
+    pass(&mut world, time)?;
     world.act(&Action::Calm);
+    let seeds = (0..away).collect();
+    world.act(&Action::Restart { node: away, with_state: true, seeds });
     agree(&mut world)
 }
 

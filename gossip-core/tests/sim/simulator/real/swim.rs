@@ -45,18 +45,20 @@ const PING: u8 = 1;
 
 /// What all nodes of a world say of themselves, to be shared among them.
 pub fn profiles(nodes: usize) -> Arc<[Arc<Profile>]> {
-    (0..nodes)
-        .map(|number| {
-            let MembershipConfig { meta, vsn, .. } = MembershipConfig::lan("", address(number));
-            Arc::new(Profile::new(&name(number), address(number), &meta, vsn).unwrap())
-        })
-        .collect()
+    (0..nodes).map(profile).collect()
+}
+
+fn profile(number: usize) -> Arc<Profile> {
+    let MembershipConfig { meta, vsn, .. } = MembershipConfig::lan("", address(number));
+    Arc::new(Profile::new(&name(number), address(number), &meta, vsn).unwrap())
 }
 
 impl Swim {
-    /// A node that knows nobody.
+    /// A node that knows those that it wrote down.
     pub fn new(birth: &Birth<'_>, change: impl FnOnce(MembershipConfig) -> MembershipConfig) -> Self {
-        Self::with_members(birth, &[], change)
+        let known: Vec<_> =
+            birth.snapshot.unwrap_or_default().iter().map(|&number| profile(number.into())).collect();
+        Self::with_members(birth, &known, change)
     }
 
     /// A node that knows others already.
@@ -243,6 +245,12 @@ impl Node for Swim {
 
     fn leave(&mut self, now: Instant) {
         self.membership.leave(now);
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        let mut known = Vec::new();
+        self.living(&mut known);
+        known.into_iter().map(|number| number.try_into().ok()).collect()
     }
 
     const HAS_MEMBERS: bool = true;
