@@ -153,14 +153,22 @@ fn the_dead_are_not_remembered_for_ever() {
 fn a_version_of_zeros_is_not_believed() {
     let mut lone = lone();
     lone.pass(10 * SECOND);
-    let bad: [&[u8]; 6] =
-        [&[], &[0; 6], &[1, 5, 2], &[1, 5, 9, 0, 0, 0], &[3, 2, 2, 0, 0, 0], &[1, 5, 2, 0, 0, 4]];
+    // None, zeros, too few, against themselves, and of another time.
+    let bad: [&[u8]; 7] = [
+        &[],
+        &[0; 6],
+        &[1, 5, 2],
+        &[1, 5, 9, 0, 0, 0],
+        &[3, 2, 2, 0, 0, 0],
+        &[1, 5, 2, 0, 0, 4],
+        &[6, 7, 6, 0, 0, 0],
+    ];
     for vsn in bad {
         for node in ["node-4", "stranger"] {
             state(node, 4, 9, Alive, vsn, |state| lone.hear(Message::Alive(state.alive)));
         }
     }
-    assert_eq!(lone.membership.stats().refused_profiles, 12);
+    assert_eq!(lone.membership.stats().refused_profiles, 14);
     assert_eq!(lone.stands(4), Some((Alive, 1)));
     assert_eq!(lone.membership.member(lone.peer(4).unwrap()).unwrap().vsn(), VSN);
     assert_eq!(lone.membership.peer_of("stranger"), None);
@@ -299,6 +307,7 @@ fn who_was_stopped_blames_itself() {
             lone.membership.handle_timeout(next);
         }
         lone.events();
+        let asked = lone.membership.stats().indirect_probes;
         lone.now += 20 * SECOND;
         while lone.membership.poll_timeout().is_some_and(|next| next <= lone.now) {
             lone.membership.handle_timeout(lone.now);
@@ -312,6 +321,12 @@ fn who_was_stopped_blames_itself() {
         assert_eq!(lone.membership.health(), if on { 7 } else { 0 });
         // It asks at once what it has missed.
         assert_eq!(lone.sent().iter().any(|(outgoing, _)| matches!(outgoing, Outgoing::PushPull { .. })), on);
+        assert_eq!(lone.membership.stats().indirect_probes == asked, on);
+        if on {
+            // There were more than two seconds left.
+            lone.pass(2 * SECOND);
+            assert_eq!(lone.stands(1).unwrap().0, Suspect);
+        }
         // The suspicion still ends when it is not refuted in the time that was left, of which a message that comes first changes nothing.
         lone.hear_alive(2, 1);
         lone.pass(10 * SECOND);

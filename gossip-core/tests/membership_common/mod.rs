@@ -293,6 +293,11 @@ impl Cluster {
         self.pump(node);
     }
 
+    /// After something was done to a node.
+    pub(crate) fn wake(&mut self, node: usize) {
+        self.pump(node);
+    }
+
     pub(crate) fn run(&mut self, seconds: f64) {
         self.run_until(|_| false, seconds);
     }
