@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::node::Queues;
+use promha_gossip_core::dissemination::Config;
+
+use super::node::{Birth, Queues};
 use super::plan::{Outcome, Plan, Trial};
-use super::real::Swim;
+use super::real::{Rumour, Swim};
 use super::toy::{Flaw, Simple};
 
 /// A kind of node, by name.
@@ -17,6 +19,7 @@ pub struct Kind {
 
 pub const KINDS: &[Kind] = &[
     Kind { name: "swim", trial: swim, play: |plan| plan.run_twice(|birth| Swim::new(birth, |lan| lan)) },
+    Kind { name: "rumour", trial: rumour, play: |plan| plan.run_twice(rumour_node) },
     Kind { name: "simple", trial: simple, play: |plan| play_simple(plan, Flaw::None) },
 ];
 
@@ -27,6 +30,15 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 /// The membership alone.
 pub fn swim() -> Trial {
     Trial { limit: Queues { messages: 100, bytes: 0 }, ..Trial::default() }
+}
+
+/// The dissemination alone.
+pub fn rumour() -> Trial {
+    Trial { nodes: 2..40, limit: Queues { messages: 4_200, bytes: 0 }, ..Trial::default() }
+}
+
+pub fn rumour_node(birth: &Birth<'_>) -> Rumour {
+    Rumour::new(birth, 100, Config::default())
 }
 
 pub fn simple() -> Trial {

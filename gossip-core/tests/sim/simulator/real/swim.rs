@@ -7,6 +7,7 @@ use promha_gossip_core::membership::{Event, Membership, MembershipConfig, Outgoi
 use promha_gossip_core::wire::{Ints, Message, NodeState, Packet, Standing as WireStanding};
 use promha_gossip_core::{Instant, PeerId};
 
+use super::framing;
 use crate::simulator::node::{
     Birth, Node, Queues, Standing, StreamId, StreamInput, Told, Transmit, address, name, named,
 };
@@ -171,7 +172,7 @@ impl Swim {
 impl Node for Swim {
     fn handle_datagram(&mut self, from: SocketAddr, data: &[u8], now: Instant) {
         self.now = now;
-        for body in bodies(data) {
+        for body in framing::read(data) {
             let message = Message::decode(body).unwrap();
             self.membership.handle_message(from, &message, now);
         }
@@ -207,10 +208,7 @@ impl Node for Swim {
         let now = self.now;
         match self.membership.poll_transmit(&mut self.packet)? {
             Outgoing::Datagram { to, .. } => {
-                for body in self.packet.bodies() {
-                    into.extend_from_slice(&(body.len() as u16).to_le_bytes());
-                    into.extend_from_slice(body);
-                }
+                framing::write(&self.packet, into);
                 Some(Transmit::Datagram { to })
             }
             Outgoing::PushPull { to, join } => {
@@ -271,15 +269,6 @@ fn framed(data: &[u8]) -> Vec<u8> {
     let mut framed = (data.len() as u32).to_le_bytes().to_vec();
     framed.extend_from_slice(data);
     framed
-}
-
-fn bodies(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let (length, rest) = data.split_first_chunk()?;
-        let (body, rest) = rest.split_at(u16::from_le_bytes(*length).into());
-        data = rest;
-        Some(body)
-    })
 }
 
 /// By their numbers on the wire.
