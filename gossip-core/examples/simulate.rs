@@ -20,14 +20,14 @@ use simulator::kinds::{KINDS, Kind, kind};
 use simulator::network::{Latency, Link, Network};
 use simulator::night::night;
 use simulator::node::Birth;
-use simulator::plan::Plan;
+use simulator::plan::{Plan, Trial};
 use simulator::real::{Swim, profiles};
 use simulator::toy::Bounce;
 use simulator::world::{Action, World};
 
 const USAGE: &str = "\
-simulate night  [--kind KIND] [--seeds N] [--from SEED] [--jobs N]   plays scenarios, prints those that fail
-simulate replay [--kind KIND] --seed SEED [--shrink]                 plays one and prints what happens in it
+simulate night  [--kind KIND] [--without CHECK] [--seeds N] [--from SEED] [--jobs N]   plays scenarios, prints those that fail
+simulate replay [--kind KIND] [--without CHECK] --seed SEED [--shrink]                 plays one and prints what happens in it
 simulate figures [--quick]                                           what is measured in virtual time
 simulate speed                                                       how many messages a second it delivers
 simulate large  [--nodes N]                                          a minute of many nodes that know each other";
@@ -39,19 +39,22 @@ fn main() -> ExitCode {
         eprintln!("kinds of nodes: {}", names.join(", "));
         return ExitCode::FAILURE;
     };
+    let without = option(&words, "--without").map(str::to_owned);
+    let trial = Trial { without, ..(kind.trial)() };
     let good = match words.first().map(String::as_str) {
         Some("night") => {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let jobs = number(&words, "--jobs").map_or(cores, |jobs| jobs as usize);
             play_night(
                 kind,
+                &trial,
                 number(&words, "--from").unwrap_or(0),
                 number(&words, "--seeds").unwrap_or(1000),
                 jobs,
             )
         }
         Some("replay") => match number(&words, "--seed") {
-            Some(seed) => replay(kind, seed, words.iter().any(|word| word == "--shrink")),
+            Some(seed) => replay(kind, &trial, seed, words.iter().any(|word| word == "--shrink")),
             None => usage(),
         },
         Some("figures") => {
@@ -79,10 +82,10 @@ fn number(words: &[String], name: &str) -> Option<u64> {
     option(words, name)?.parse().ok()
 }
 
-fn play_night(kind: &Kind, from: u64, seeds: u64, jobs: usize) -> bool {
+fn play_night(kind: &Kind, trial: &Trial, from: u64, seeds: u64, jobs: usize) -> bool {
     let start = Instant::now();
     let played = std::sync::atomic::AtomicU64::new(0);
-    let night = night(kind, from, seeds, jobs, |seed, outcome| {
+    let night = night(kind, trial, from, seeds, jobs, |seed, outcome| {
         let played = played.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         if let Some(failure) = &outcome.failure {
             println!("seed {seed}: {failure}");
@@ -110,8 +113,8 @@ fn play_night(kind: &Kind, from: u64, seeds: u64, jobs: usize) -> bool {
     night.failed.is_empty()
 }
 
-fn replay(kind: &Kind, seed: u64, shrink: bool) -> bool {
-    let mut plan = Plan::of(seed, &(kind.trial)());
+fn replay(kind: &Kind, trial: &Trial, seed: u64, shrink: bool) -> bool {
+    let mut plan = Plan::of(seed, trial);
     let mut outcome = (kind.play)(&plan);
     if let (true, Some(failure)) = (shrink, &outcome.failure) {
         let check = failure.check;

@@ -80,7 +80,7 @@ fn simple_nodes_find_each_other() {
         world.act(&Action::Start { node, seeds: vec![0] });
     }
     world.run_until(Duration::from_secs(20));
-    let mut checks = crate::simulator::checks::all::<Simple>(nodes, Default::default());
+    let mut checks = crate::simulator::checks::all::<Simple>(nodes, Default::default(), None);
     use crate::simulator::checks::Watch;
     checks.settled(0, &world.seats).unwrap();
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::kinds::Kind;
-use super::plan::{Outcome, Plan};
+use super::plan::{Outcome, Plan, Trial};
 
 /// What a night came to.
 #[derive(Debug, Default)]
@@ -18,7 +18,14 @@ pub struct Night {
 }
 
 /// Plays every seed from `from` on, so many at a time, and tells of each.
-pub fn night(kind: &Kind, from: u64, seeds: u64, jobs: usize, told: impl Fn(u64, &Outcome) + Sync) -> Night {
+pub fn night(
+    kind: &Kind,
+    trial: &Trial,
+    from: u64,
+    seeds: u64,
+    jobs: usize,
+    told: impl Fn(u64, &Outcome) + Sync,
+) -> Night {
     let (next, night) = (AtomicU64::new(0), Mutex::new(Night::default()));
     std::thread::scope(|scope| {
         for _ in 0..jobs {
@@ -28,7 +35,7 @@ pub fn night(kind: &Kind, from: u64, seeds: u64, jobs: usize, told: impl Fn(u64,
                     if seed >= from + seeds {
                         return;
                     }
-                    let outcome = (kind.play)(&Plan::of(seed, &(kind.trial)()));
+                    let outcome = (kind.play)(&Plan::of(seed, trial));
                     told(seed, &outcome);
                     let mut night = night.lock().unwrap();
                     night.played += 1;

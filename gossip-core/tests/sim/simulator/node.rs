@@ -170,4 +170,9 @@ pub trait Node {
 
     /// The values that a datagram carries.
     fn payloads(_data: &[u8], _visit: &mut dyn FnMut(u64, Stamp)) {}
+
+    /// Whether a datagram asks for what its sender has not.
+    fn asks(_data: &[u8]) -> bool {
+        false
+    }
 }

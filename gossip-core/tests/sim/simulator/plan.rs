@@ -25,6 +25,8 @@ pub struct Trial {
     pub limit: Queues,
     /// Whether the kind of node takes wall clocks that are off, and by how much at most.
     pub skew_ms: i64,
+    /// A check that is left out.
+    pub without: Option<String>,
 }
 
 impl Default for Trial {
@@ -36,6 +38,7 @@ impl Default for Trial {
             hold: Duration::from_secs(20),
             limit: Queues { messages: 10_000, bytes: 4 << 20 },
             skew_ms: 5_000,
+            without: None,
         }
     }
 }
@@ -81,7 +84,7 @@ impl Plan {
     /// Plays it.
     pub fn run<N: Node + 'static>(&self, make: impl Fn(&Birth<'_>) -> N + 'static) -> Outcome {
         let network = Network::new(self.nodes, self.link, self.seed);
-        let checks: Checks<N> = all(self.nodes, self.trial.limit);
+        let checks: Checks<N> = all(self.nodes, self.trial.limit, self.trial.without.as_deref());
         let mut world = World::new(self.nodes, network, self.seed, checks, Box::new(make));
         for (when, action) in &self.actions {
             world.at(*when, action.clone());

@@ -6,7 +6,8 @@ use crate::simulator::node::{Node, Stamp};
 /// How long what somebody sent may be on its way: what it sent before a crash says nothing of what it has after.
 const ON_ITS_WAY_NS: u64 = 5_000_000_000;
 
-/// Nobody sends a message to somebody that sent it the same message.
+/// Nobody sends a message to somebody that sent it the same message, unless that one has asked for what it lacks since. (What it asks may
+/// have been on its way for long.)
 #[derive(Debug, Default)]
 pub struct NoMessageBackToOrigin {
     /// Who had what from whom.
@@ -18,6 +19,9 @@ impl<N: Node> Watch<N> for NoMessageBackToOrigin {
     fn received(&mut self, at_ns: u64, from: usize, to: usize, data: &[u8]) -> Result<(), Broken> {
         if self.restarted_ns.get(&from).is_some_and(|restarted_ns| at_ns - restarted_ns < ON_ITS_WAY_NS) {
             return Ok(());
+        }
+        if N::asks(data) {
+            self.had.retain(|(had, _, _, with)| (*had, *with) != (to, from));
         }
         N::payloads(data, &mut |key, stamp| {
             self.had.insert((to, key, stamp, from));

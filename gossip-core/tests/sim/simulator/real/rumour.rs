@@ -12,6 +12,12 @@ use crate::simulator::node::{Birth, Node, Queues, Stamp, Told, Transmit, address
 /// The type of a message of memberlist's user.
 const USER: u8 = 8;
 
+/// What control messages begin with, and their kinds.
+const CONTROL: &[u8] = b"\x0a\x06promha\x12";
+const DIGEST: u8 = 2;
+const DIGEST_ASKS: u8 = 1;
+const WANT_RANGES_LIST: [u8; 3] = [3, 4, 5];
+
 /// The dissemination alone, over the plainest state there is. All nodes know each other from the start, and nobody is ever told who is down.
 #[derive(Debug)]
 pub struct Rumour {
@@ -173,11 +179,25 @@ impl Node for Rumour {
 
     fn payloads(data: &[u8], visit: &mut dyn FnMut(u64, Stamp)) {
         for message in framing::read(data).filter(|body| body[0] == USER).map(|body| &body[1..]) {
-            if !message.starts_with(b"\x0a\x06promha\x12") {
+            if !message.starts_with(CONTROL) {
                 let Entry { key, version, .. } = Entry::read(message);
                 visit(key, stamp(version));
             }
         }
+    }
+
+    fn asks(data: &[u8]) -> bool {
+        framing::read(data).any(|body| {
+            let control = body[1..].strip_prefix(CONTROL).map(|control| {
+                // The length is a varint of one byte or two.
+                &control[1 + usize::from(control[0] >> 7)..]
+            });
+            match control {
+                Some([_, DIGEST, flags, ..]) => flags & DIGEST_ASKS != 0,
+                Some([_, kind, ..]) => WANT_RANGES_LIST.contains(kind),
+                _ => false,
+            }
+        })
     }
 }
 
