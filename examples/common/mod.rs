@@ -4,6 +4,7 @@ pub mod causes;
 pub mod duration;
 pub mod file_stamp;
 pub mod flags;
+pub mod gossip;
 pub mod http_client;
 pub mod logging;
 pub mod metrics;

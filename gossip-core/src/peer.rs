@@ -4,6 +4,9 @@
 pub struct PeerId(pub u32);
 
 impl PeerId {
+    /// Somebody who is no member, or of whom it is not known who it is.
+    pub const NOBODY: Self = Self(u32::MAX);
+
     /// The number, as an index.
     pub const fn index(self) -> usize {
         self.0 as usize

@@ -4,6 +4,7 @@
 //! for the event it waits for until a generous deadline.
 #![allow(dead_code, unreachable_pub)] // each test binary uses its own part
 
+pub mod alertmanager;
 pub mod answer;
 pub mod api;
 pub mod dataset;

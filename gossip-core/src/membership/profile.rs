@@ -124,11 +124,11 @@ impl Profile {
     }
 
     /// The highest version of the protocol that it understands.
-    pub(super) fn protocol_most(&self) -> u8 {
+    pub(crate) fn protocol_most(&self) -> u8 {
         self.vsn[1]
     }
 
-    pub(super) fn ip(&self) -> &[u8] {
+    pub(crate) fn ip(&self) -> &[u8] {
         &self.ip[..usize::from(self.ip_bytes)]
     }
 

@@ -1,5 +1,6 @@
 //! hashicorp/memberlist's wire, both directions.
 
+pub mod alertmanager;
 mod codec;
 mod config;
 mod decode;
