@@ -257,7 +257,7 @@ fn who_left_is_done_when_it_is_told() {
     let sent = lone.pass(3 * SECOND);
     assert_eq!(lone.events(), [Event::Left]);
     let told = sent.iter().filter(|(_, lines)| lines.contains(&"dead node-0 1 from node-0".into())).count();
-    assert_eq!(told as u32, lone.membership.config().retransmits(6));
+    assert_eq!(told, 5, "once to each of them");
     // It is not to be talked out of it, and begins nothing.
     lone.hear_dead(0, 1, 0);
     lone.hear_suspect(0, 1, 4);
@@ -269,6 +269,21 @@ fn who_left_is_done_when_it_is_told() {
     // It can come back.
     lone.membership.join(&[addr(4)]);
     assert_eq!((lone.membership.incarnation(), lone.membership.nodes().next().unwrap().standing), (2, Alive));
+}
+
+/// Of two nodes, neither has anybody to tell of the other: it wakes up for probes and exchanges alone.
+#[test]
+fn what_everybody_knows_is_not_told() {
+    let mut lone = Lone::new();
+    lone.answered = true;
+    lone.hear_alive(1, 1);
+    let (end, mut wakes) = (lone.now + 10 * SECOND, 0);
+    while let Some(next) = lone.membership.poll_timeout().filter(|next| *next < end) {
+        let sent = lone.pass(next - lone.now);
+        assert!(sent.iter().flat_map(|(_, lines)| lines).all(|line| line.starts_with("ping")), "{sent:?}");
+        wakes += 1;
+    }
+    assert!((10..15).contains(&wakes), "{wakes}");
 }
 
 #[test]

@@ -225,6 +225,8 @@ mod tests {
                 prop_assert!(suspicions.expired(ends).is_none());
                 ends += config.probe_timeout;
                 suspicions.confirm(PeerId(3), 99);
+                // Whoever shares it only now does not cut that short.
+                prop_assert_eq!(suspicions.deadline(), Some(ends));
             }
             prop_assert_eq!(suspicions.expired(ends), Some(Verdict::Dead(PeerId(3), 7)));
             prop_assert_eq!(suspicions.deadline(), None);

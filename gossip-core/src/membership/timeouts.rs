@@ -166,8 +166,15 @@ impl Membership {
         }
         self.schedule.gossip = self.now + self.config.gossip_interval;
         let mut chosen = std::mem::take(&mut self.chosen);
-        let listens = |member: super::Member<'_>| member.standing() != Standing::Left;
+        let (rumours, listeners) = (&self.rumours, self.members.listeners());
+        let listens = |member: super::Member<'_>| {
+            member.standing() != Standing::Left && rumours.has_news_for(member.peer(), listeners)
+        };
         self.members.choose(self.config.gossip_nodes, Among::All, &mut self.rng, &mut chosen, listens);
+        if chosen.is_empty() && !self.members.iter().any(listens) {
+            // Everybody knows already: who came with the news is alone, or those who did not know have left.
+            self.rumours.clear();
+        }
         for &peer in &chosen {
             self.send(Pending::Gossip { peer });
         }

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use super::config::Lifeguard;
 use super::machine::{Me, Membership};
 use super::members::Members;
-use super::rumours::{Rumour, Says, Subject};
+use super::rumours::{Audience, Rumour, Says, Subject};
 use crate::PeerId;
 use crate::wire::{self, Ack, IndirectPing, Message, Nack, Packet, Ping, Source, Standing};
 
@@ -73,8 +73,8 @@ impl Membership {
     /// Nothing comes of what has become pointless.
     fn prepare(&mut self, pending: &Pending, packet: &mut Packet) -> Option<Outgoing> {
         let outgoing = self.write(pending, packet)?;
-        if let Outgoing::Datagram { .. } = outgoing {
-            self.add_rumours(packet);
+        if let Outgoing::Datagram { peer, .. } = outgoing {
+            self.add_rumours(peer, packet);
             if packet.is_empty() {
                 return None;
             }
@@ -140,14 +140,15 @@ impl Membership {
         })
     }
 
-    fn add_rumours(&mut self, packet: &mut Packet) {
+    fn add_rumours(&mut self, peer: Option<PeerId>, packet: &mut Packet) {
         if self.rumours.is_empty() {
             return;
         }
-        let limit = self.config.retransmits(self.node_count());
+        let least = self.config.retransmits(self.node_count());
         let (members, me) = (&self.members, &self.me);
+        let audience = Audience { peer, listeners: members.listeners(), least };
         self.stats.rumours_sent +=
-            self.rumours.fill(packet, limit, |rumour, packet| write_rumour(members, me, rumour, packet));
+            self.rumours.fill(packet, audience, |rumour, packet| write_rumour(members, me, rumour, packet));
         self.check_left();
     }
 }

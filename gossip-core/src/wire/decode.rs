@@ -2,6 +2,7 @@ use super::error::{DecodeError, ErrorKind};
 use super::kind;
 use super::message::{Ack, Alive, IndirectPing, Message, Nack, NodeState, Ping, Rumour, Source, Standing};
 use super::msgpack::Reader;
+use super::sorted;
 
 impl<'a> Message<'a> {
     /// Reads one message, its type first, as a codec gives it or [`Message::encode`] writes it. It borrows from the bytes and costs no
@@ -20,25 +21,67 @@ impl<'a> Message<'a> {
     /// assert_eq!(body, b"\x0b\x81\xa5SeqNo1");
     /// assert_eq!(Message::decode(&body), Ok(message));
     /// ```
+    #[inline]
     pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
         let Some((&found, rest)) = body.split_first() else {
             return Err(DecodeError::new(ErrorKind::Empty, 0));
         };
-        let mut reader = Reader::new(rest);
-        let message = match found {
-            kind::PING => read_ping(&mut reader).map(Self::Ping),
-            kind::INDIRECT_PING => read_indirect_ping(&mut reader).map(Self::IndirectPing),
-            kind::ACK => read_ack(&mut reader).map(Self::Ack),
-            kind::NACK => read_nack(&mut reader).map(Self::Nack),
-            kind::SUSPECT => read_rumour(&mut reader).map(Self::Suspect),
-            kind::ALIVE => read_alive(&mut reader).map(Self::Alive),
-            kind::DEAD => read_rumour(&mut reader).map(Self::Dead),
+        // As memberlist writes them, first; what each of these does not know is for the reader of everything.
+        match found {
+            kind::PING => {
+                if let Some(ping) = sorted::read_ping(rest) {
+                    return Ok(Self::Ping(ping));
+                }
+            }
+            kind::ACK => {
+                if let Some(ack) = sorted::read_ack(rest) {
+                    return Ok(Self::Ack(ack));
+                }
+            }
+            kind::NACK => {
+                if let Some(nack) = sorted::read_nack(rest) {
+                    return Ok(Self::Nack(nack));
+                }
+            }
+            kind::SUSPECT => {
+                if let Some(rumour) = sorted::read_rumour(rest) {
+                    return Ok(Self::Suspect(rumour));
+                }
+            }
+            kind::ALIVE => {
+                if let Some(alive) = sorted::read_alive(rest) {
+                    return Ok(Self::Alive(alive));
+                }
+            }
+            kind::DEAD => {
+                if let Some(rumour) = sorted::read_rumour(rest) {
+                    return Ok(Self::Dead(rumour));
+                }
+            }
             kind::USER => return Ok(Self::User(rest)),
-            kind::ERR => read_err(&mut reader).map(Self::Err),
-            _ => return Err(DecodeError::new(ErrorKind::MessageType { found }, 0)),
-        };
-        message.map_err(|error| error.behind(1))
+            _ => {}
+        }
+        decode_any(found, rest)
     }
+}
+
+/// Whatever is well-formed, also if no memberlist writes it so.
+#[cold]
+fn decode_any(found: u8, rest: &[u8]) -> Result<Message<'_>, DecodeError> {
+    let mut reader = Reader::new(rest);
+    let message = match found {
+        kind::PING => read_ping(&mut reader).map(Message::Ping),
+        kind::INDIRECT_PING => read_indirect_ping(&mut reader).map(Message::IndirectPing),
+        kind::ACK => read_ack(&mut reader).map(Message::Ack),
+        kind::NACK => read_nack(&mut reader).map(Message::Nack),
+        kind::SUSPECT => read_rumour(&mut reader).map(Message::Suspect),
+        kind::ALIVE => read_alive(&mut reader).map(Message::Alive),
+        kind::DEAD => read_rumour(&mut reader).map(Message::Dead),
+        kind::USER => return Ok(Message::User(rest)),
+        kind::ERR => read_err(&mut reader).map(Message::Err),
+        _ => return Err(DecodeError::new(ErrorKind::MessageType { found }, 0)),
+    };
+    message.map_err(|error| error.behind(1))
 }
 
 pub(super) fn read_ping<'a>(reader: &mut Reader<'a>) -> Result<Ping<'a>, DecodeError> {

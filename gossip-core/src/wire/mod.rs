@@ -14,9 +14,11 @@ mod message;
 mod msgpack;
 mod nonce;
 mod packet;
+mod sorted;
 mod stream;
 mod stream_write;
 mod unpack;
+mod window;
 
 pub use codec::Codec;
 pub use config::{CodecConfig, EncryptionVersion, Limits, OverLimit};

@@ -12,11 +12,17 @@ use super::lzw;
 /// The messages of a datagram, in the order in which they were packed.
 #[derive(Clone, Debug)]
 pub struct Bodies<'c> {
-    pieces: slice::Iter<'c, Piece>,
-    packet: &'c [u8],
-    decompressed: &'c [u8],
+    found: Found<'c>,
     truncated: usize,
     refused: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Found<'c> {
+    /// Whole parts of a compound message, one behind the other, and how long each of them is.
+    Parts { lengths: slice::ChunksExact<'c, u8>, rest: &'c [u8] },
+    /// Messages here and there in the packet, and in what was decompressed of it.
+    Pieces { pieces: slice::Iter<'c, Piece>, packet: &'c [u8], decompressed: &'c [u8] },
 }
 
 impl Bodies<'_> {
@@ -34,18 +40,58 @@ impl Bodies<'_> {
 impl<'c> Iterator for Bodies<'c> {
     type Item = &'c [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'c [u8]> {
-        let piece = self.pieces.next()?;
-        let bytes = if piece.decompressed { self.decompressed } else { self.packet };
-        bytes.get(piece.start..piece.end)
+        match &mut self.found {
+            Found::Parts { lengths, rest } => {
+                let len = be_u16(lengths.next()?);
+                let (body, behind) = rest.split_at_checked(len)?;
+                *rest = behind;
+                Some(body)
+            }
+            Found::Pieces { pieces, packet, decompressed } => {
+                let piece = pieces.next()?;
+                let bytes = if piece.decompressed { decompressed } else { packet };
+                bytes.get(piece.start..piece.end)
+            }
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.pieces.size_hint()
+        match &self.found {
+            Found::Parts { lengths, .. } => lengths.size_hint(),
+            Found::Pieces { pieces, .. } => pieces.size_hint(),
+        }
     }
 }
 
 impl ExactSizeIterator for Bodies<'_> {}
+
+/// The messages of a compound one that holds neither compressed nor further compound ones, as almost all of them; what else it may be is
+/// taken apart piece by piece.
+fn plain_parts(packet: &[u8]) -> Option<Bodies<'_>> {
+    let [kind::COMPOUND, parts, bytes @ ..] = packet else { return None };
+    let parts = usize::from(*parts);
+    let (lengths, bodies) = bytes.split_at_checked(2 * parts)?;
+    let (mut rest, mut whole) = (bodies, 0);
+    for length in lengths.chunks_exact(2) {
+        let Some((body, behind)) = rest.split_at_checked(be_u16(length)) else { break };
+        if let Some(&(kind::COMPOUND | kind::COMPRESS)) = body.first() {
+            return None;
+        }
+        rest = behind;
+        whole += 1;
+    }
+    let lengths = lengths[..2 * whole].chunks_exact(2);
+    let found = Found::Parts { lengths, rest: bodies };
+    Some(Bodies { found, truncated: parts - whole, refused: 0 })
+}
+
+/// The number in two bytes.
+#[inline]
+fn be_u16(bytes: &[u8]) -> usize {
+    usize::from(bytes[0]) << 8 | usize::from(bytes[1])
+}
 
 /// Where a message lies.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +132,9 @@ impl Unpacked {
         packet: &'c [u8],
         limits: &Limits,
     ) -> Result<Bodies<'c>, DecodeError> {
+        if let Some(bodies) = plain_parts(packet) {
+            return Ok(bodies);
+        }
         self.pieces.clear();
         self.decompressed.clear();
         (self.truncated, self.refused) = (0, 0);
@@ -94,13 +143,9 @@ impl Unpacked {
         }
         let whole = Piece { decompressed: false, start: 0, end: packet.len() };
         self.message(packet, whole, limits, 0)?;
-        Ok(Bodies {
-            pieces: self.pieces.iter(),
-            packet,
-            decompressed: &self.decompressed,
-            truncated: self.truncated,
-            refused: self.refused,
-        })
+        let pieces = self.pieces.iter();
+        let found = Found::Pieces { pieces, packet, decompressed: &self.decompressed };
+        Ok(Bodies { found, truncated: self.truncated, refused: self.refused })
     }
 
     fn message(
@@ -149,7 +194,7 @@ impl Unpacked {
         for part in 0..parts {
             let at = lengths_at + 2 * part;
             let source = if piece.decompressed { &self.decompressed } else { packet };
-            let len = usize::from(u16::from_be_bytes([source[at], source[at + 1]]));
+            let len = be_u16(&source[at..at + 2]);
             if len > rest.range().len() {
                 self.truncated += parts - part;
                 break;
