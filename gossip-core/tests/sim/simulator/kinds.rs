@@ -6,7 +6,7 @@ use promha_gossip_core::dissemination::Config;
 
 use super::node::{Birth, Queues};
 use super::plan::{Outcome, Plan, Trial};
-use super::real::{Rumour, Swim};
+use super::real::{Rumour, Swim, Whole};
 use super::toy::{Flaw, Simple};
 
 /// A kind of node, by name.
@@ -18,6 +18,7 @@ pub struct Kind {
 }
 
 pub const KINDS: &[Kind] = &[
+    Kind { name: "gossip", trial: gossip, play: |plan| plan.run_twice(gossip_node) },
     Kind { name: "swim", trial: swim, play: |plan| plan.run_twice(|birth| Swim::new(birth, |lan| lan)) },
     Kind { name: "rumour", trial: rumour, play: |plan| plan.run_twice(rumour_node) },
     Kind { name: "simple", trial: simple, play: |plan| play_simple(plan, Flaw::None) },
@@ -25,6 +26,15 @@ pub const KINDS: &[Kind] = &[
 
 pub fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// Whole nodes.
+pub fn gossip() -> Trial {
+    Trial { nodes: 2..20, limit: Queues { messages: 4_200, bytes: 0 }, ..Trial::default() }
+}
+
+pub fn gossip_node(birth: &Birth<'_>) -> Whole {
+    Whole::new(birth, 100, |config| config)
 }
 
 /// The membership alone.

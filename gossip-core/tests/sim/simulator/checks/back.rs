@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Broken, Watch};
-use crate::simulator::node::{Node, Stamp};
+use crate::simulator::node::{Node, Stamp, Standing, Told};
 
 /// How long what somebody sent may be on its way: what it sent before a crash says nothing of what it has after.
 const ON_ITS_WAY_NS: u64 = 5_000_000_000;
@@ -26,6 +26,14 @@ impl<N: Node> Watch<N> for NoMessageBackToOrigin {
         N::payloads(data, &mut |key, stamp| {
             self.had.insert((to, key, stamp, from));
         });
+        Ok(())
+    }
+
+    fn told(&mut self, _at_ns: u64, node: usize, told: &Told) -> Result<(), Broken> {
+        // Whom it takes for gone may have lost what it had.
+        if let Told::Member { of, standing: Standing::Dead | Standing::Left, .. } = told {
+            self.had.retain(|(had, _, _, with)| (*had, *with) != (node, *of));
+        }
         Ok(())
     }
 

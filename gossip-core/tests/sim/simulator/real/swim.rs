@@ -3,14 +3,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use promha_gossip_core::membership::{Event, Membership, MembershipConfig, Outgoing, Profile};
+use promha_gossip_core::Instant;
+use promha_gossip_core::membership::{Membership, MembershipConfig, Outgoing, Profile};
 use promha_gossip_core::wire::{Ints, Message, NodeState, Packet, Standing as WireStanding};
-use promha_gossip_core::{Instant, PeerId};
 
 use super::framing;
-use crate::simulator::node::{
-    Birth, Node, Queues, Standing, StreamId, StreamInput, Told, Transmit, address, name, named,
-};
+use super::members::{living, told};
+use crate::simulator::node::{Birth, Node, Queues, StreamId, StreamInput, Told, Transmit, address, name};
 
 /// How long a stream may take.
 const STREAM: Duration = Duration::from_secs(10);
@@ -148,25 +147,6 @@ impl Swim {
         }
         framed(&data)
     }
-
-    fn told(&self, event: &Event) -> Option<Told> {
-        let (peer, profile, standing) = match event {
-            Event::Joined { peer, profile }
-            | Event::Returned { peer, profile }
-            | Event::AddressChanged { peer, profile, .. }
-            | Event::Refuted { peer, profile } => (peer, profile, Standing::Alive),
-            Event::Suspected { peer, profile } => (peer, profile, Standing::Suspect),
-            Event::Failed { peer, profile } => (peer, profile, Standing::Dead),
-            Event::LeftGracefully { peer, profile } => (peer, profile, Standing::Left),
-            Event::Forgotten { peer, profile } => (peer, profile, Standing::Forgotten),
-            _ => return None,
-        };
-        Some(Told::Member { of: named(profile.name())?, standing, incarnation: self.incarnation(*peer) })
-    }
-
-    fn incarnation(&self, peer: PeerId) -> u32 {
-        self.membership.member(peer).map_or(0, |member| member.incarnation())
-    }
 }
 
 impl Node for Swim {
@@ -230,7 +210,7 @@ impl Node for Swim {
     fn poll_event(&mut self) -> Option<Told> {
         loop {
             let event = self.membership.poll_event()?;
-            if let Some(told) = self.told(&event) {
+            if let Some(told) = told(&self.membership, &event) {
                 return Some(told);
             }
         }
@@ -254,10 +234,7 @@ impl Node for Swim {
     const HAS_MEMBERS: bool = true;
 
     fn living(&self, into: &mut Vec<usize>) {
-        into.extend(named(self.membership.profile().name()));
-        let active = |standing| matches!(standing, WireStanding::Alive | WireStanding::Suspect);
-        let members = self.membership.members().filter(|member| active(member.standing()));
-        into.extend(members.filter_map(|member| named(member.name())));
+        living(&self.membership, into);
     }
 
     fn queues(&self) -> Queues {
