@@ -2,21 +2,16 @@
 
 /// What they begin with, before the length of the rest, and the kinds of them.
 const CONTROL: &[u8] = b"\x0a\x06promha\x12";
-const DIGEST: u8 = 2;
-const DIGEST_ASKS: u8 = 1;
-const WANT_RANGES_LIST: [u8; 3] = [3, 4, 5];
+const DIGEST_WANT_RANGES_LIST: [u8; 4] = [2, 3, 4, 5];
 
 pub fn is_control(message: &[u8]) -> bool {
     message.starts_with(CONTROL)
 }
 
-/// Whether it asks for what its sender has not.
+/// Whether it asks for what its sender has not, or lets one see it.
 pub fn asks(message: &[u8]) -> bool {
     let Some(control) = message.strip_prefix(CONTROL) else { return false };
     // The length is a varint of one byte or two.
-    match control[1 + usize::from(control[0] >> 7)..] {
-        [_, DIGEST, flags, ..] => flags & DIGEST_ASKS != 0,
-        [_, kind, ..] => WANT_RANGES_LIST.contains(&kind),
-        _ => false,
-    }
+    let control = &control[1 + usize::from(control[0] >> 7)..];
+    control.get(1).is_some_and(|kind| DIGEST_WANT_RANGES_LIST.contains(kind))
 }
