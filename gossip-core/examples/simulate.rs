@@ -26,8 +26,8 @@ use simulator::toy::Bounce;
 use simulator::world::{Action, World};
 
 const USAGE: &str = "\
-simulate night  [--kind KIND] [--without CHECK] [--seeds N] [--from SEED] [--jobs N]   plays scenarios, prints those that fail
-simulate replay [--kind KIND] [--without CHECK] --seed SEED [--shrink]                 plays one and prints what happens in it
+simulate night  [--kind KIND] [--without CHECK] [--latest-ms MS] [--seeds N] [--from SEED] [--jobs N]   plays scenarios, prints those that fail
+simulate replay [--kind KIND] [--without CHECK] [--latest-ms MS] --seed SEED [--shrink]                 plays one and prints what happens in it
 simulate figures [--quick]                                           what is measured in virtual time
 simulate speed                                                       how many messages a second it delivers
 simulate large  [--nodes N]                                          a minute of many nodes that know each other";
@@ -40,7 +40,8 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let without = option(&words, "--without").map(str::to_owned);
-    let trial = Trial { without, ..(kind.trial)() };
+    let mut trial = Trial { without, ..(kind.trial)() };
+    trial.latest = number(&words, "--latest-ms").map_or(trial.latest, Duration::from_millis);
     let good = match words.first().map(String::as_str) {
         Some("night") => {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -25,6 +25,8 @@ pub struct Trial {
     pub limit: Queues,
     /// Whether the kind of node takes wall clocks that are off, and by how much at most.
     pub skew_ms: i64,
+    /// How late a datagram may come, now and then.
+    pub latest: Duration,
     /// A check that is left out.
     pub without: Option<String>,
 }
@@ -38,6 +40,7 @@ impl Default for Trial {
             hold: Duration::from_secs(20),
             limit: Queues { messages: 10_000, bytes: 4 << 20 },
             skew_ms: 5_000,
+            latest: Duration::from_secs(40),
             without: None,
         }
     }
@@ -188,7 +191,8 @@ impl Plan {
             }
             2 => {
                 // Now and then what was said long ago comes yet.
-                let longest_ms = [1_000, 40_000][rng.usize(..2)];
+                let latest_ms = self.trial.latest.as_millis() as u64;
+                let longest_ms = [latest_ms.min(1_000), latest_ms][rng.usize(..2)];
                 let weather = Action::Weather {
                     loss: rng.u32(..400),
                     duplicate: rng.u32(..100),

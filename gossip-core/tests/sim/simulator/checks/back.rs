@@ -6,13 +6,15 @@ use crate::simulator::node::{Node, Stamp, Standing, Told};
 /// How long what somebody sent may be on its way: what it sent before a crash says nothing of what it has after.
 const ON_ITS_WAY_NS: u64 = 5_000_000_000;
 
-/// Nobody sends a message to somebody that sent it the same message, unless that one has asked for what it lacks since. (What it asks may
-/// have been on its way for long.)
+/// Nobody sends a message to somebody that sent it the same message, unless that one has let see since that it lacks it: it asked, or said
+/// something older of the same key. (That may have been on its way for long; it looks the same as from one that lost what it had.)
 #[derive(Debug, Default)]
 pub struct NoMessageBackToOrigin {
     /// Who had what from whom.
     had: BTreeSet<(usize, u64, Stamp, usize)>,
     restarted_ns: BTreeMap<usize, u64>,
+    /// Whom a node takes for gone.
+    gone: BTreeSet<(usize, usize)>,
 }
 
 impl<N: Node> Watch<N> for NoMessageBackToOrigin {
@@ -20,19 +22,30 @@ impl<N: Node> Watch<N> for NoMessageBackToOrigin {
         if self.restarted_ns.get(&from).is_some_and(|restarted_ns| at_ns - restarted_ns < ON_ITS_WAY_NS) {
             return Ok(());
         }
+        if self.gone.contains(&(to, from)) {
+            return Ok(());
+        }
         if N::asks(data) {
             self.had.retain(|(had, _, _, with)| (*had, *with) != (to, from));
         }
         N::payloads(data, &mut |key, stamp| {
+            self.had.retain(|had| {
+                *had <= (to, key, stamp, usize::MAX) || (had.0, had.1, had.3) != (to, key, from)
+            });
             self.had.insert((to, key, stamp, from));
         });
         Ok(())
     }
 
     fn told(&mut self, _at_ns: u64, node: usize, told: &Told) -> Result<(), Broken> {
-        // Whom it takes for gone may have lost what it had.
-        if let Told::Member { of, standing: Standing::Dead | Standing::Left, .. } = told {
-            self.had.retain(|(had, _, _, with)| (*had, *with) != (node, *of));
+        // Whom it takes for gone is a stranger, who may have lost what it had.
+        match told {
+            Told::Member { of, standing: Standing::Dead | Standing::Left, .. } => {
+                self.gone.insert((node, *of));
+                self.had.retain(|(had, _, _, with)| (*had, *with) != (node, *of));
+            }
+            Told::Member { of, standing: Standing::Alive, .. } => _ = self.gone.remove(&(node, *of)),
+            _ => {}
         }
         Ok(())
     }
@@ -51,6 +64,7 @@ impl<N: Node> Watch<N> for NoMessageBackToOrigin {
 
     fn starts(&mut self, at_ns: u64, node: usize) {
         self.had.retain(|(to, _, _, from)| *to != node && *from != node);
+        self.gone.retain(|(knows, _)| *knows != node);
         self.restarted_ns.insert(node, at_ns);
     }
 }
