@@ -3,16 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-mod common;
+mod wire_common;
 
-use common::shared_state;
-use common::vectors::{Vector, vectors};
 use promha_gossip_core::wire::alertmanager::{FullState, Part};
 use promha_gossip_core::wire::{
     Alive, Codec, CodecConfig, IndirectPing, Ints, Message, NodeState, Ping, Raw, Rumour, Side, Source,
     StreamMessage, StreamReader,
 };
 use serde_json::{Map, Value, json};
+use wire_common::shared_state;
+use wire_common::vectors::{Vector, vectors};
 
 /// Written by the version that gives some numbers a sign, with one of 128 or more in it.
 const SIGNED: [&str; 1] = ["t7-tcp-pushPull-resp-3.bin"];

@@ -1,7 +1,6 @@
 use std::cmp::Ordering;
 
 use crate::dissemination::control::{Control, ControlError, Pairs, Words, flags};
-use crate::dissemination::hot::Origin;
 use crate::dissemination::index::{self, CHILDREN, Range};
 use crate::dissemination::lane::Tell;
 use crate::dissemination::spread::Wanted;
@@ -54,7 +53,7 @@ impl Dissemination {
         match control {
             Control::Have { root, pairs } => self.hear_have(from, root, pairs),
             Control::Digest { flags, root, keys, pairs } => self.hear_digest(from, flags, root, keys, pairs),
-            Control::Want { keys } => keys.for_each(|key| self.give(from, Key(key))),
+            Control::Want { keys } => keys.for_each(|key| self.hear_want(from, Key(key))),
             Control::Ranges { salt, range, hashes } => self.hear_ranges(from, salt, range, hashes),
             Control::List { first, last, pairs } => self.hear_list(from, first, last, pairs),
         }
@@ -75,8 +74,8 @@ impl Dissemination {
 
     fn hear_digest(&mut self, from: PeerId, flags: u8, root: u64, keys: u64, pairs: Pairs<'_>) {
         let has = |flag| flags & flag != 0;
-        self.listed.clear();
         let compared = self.compare(from, has(flags::OFFER), has(flags::OLD), pairs);
+        self.offer(from);
         let is_same = compared.older == 0 && compared.newer == 0;
         if !is_same {
             self.wake_for_difference();
@@ -102,30 +101,37 @@ impl Dissemination {
         self.land(from);
     }
 
-    /// Marks what a peer has, asks for what is newer there (if that is offered), gives what is newer here.
+    /// Marks what a peer has, asks for what is newer there (if that is offered), gives what is newer here. What is old news is collected
+    /// to be offered: other nodes may be about to give it.
     fn compare(&mut self, from: PeerId, is_offered: bool, is_old: bool, pairs: Pairs<'_>) -> Compared {
+        self.listed.clear();
+        self.pairs.clear();
         let mut compared = Compared { root: self.index.root(), ..Compared::default() };
         for (key, theirs) in pairs {
             self.listed.push(key);
             let ours = self.index.version(key);
-            let order = ours.map_or(Ordering::Less, |ours| ours.cmp(&theirs));
-            if order == Ordering::Equal {
+            if ours == Some(theirs) {
                 if let Some(slot) = self.hot.slot_of(key) {
                     self.hot.at_mut(slot).had.insert(from);
                 }
                 continue;
             }
-            let ours = ours.map_or(0, |ours| index::hash(key, ours));
-            compared.root = compared.root.wrapping_add(index::hash(key, theirs)).wrapping_sub(ours);
-            if order == Ordering::Less {
-                compared.newer += 1;
-                if is_offered {
-                    self.want(from, key, theirs, is_old);
+            let hash = ours.map_or(0, |ours| index::hash(key, ours));
+            compared.root = compared.root.wrapping_add(index::hash(key, theirs)).wrapping_sub(hash);
+            match ours.filter(|&ours| ours > theirs) {
+                None => {
+                    compared.newer += 1;
+                    if is_offered {
+                        self.want(from, key, theirs, is_old);
+                    }
                 }
-            } else {
-                compared.older += 1;
-                if !self.is_in_flight(from, key) {
-                    self.give(from, key);
+                Some(ours) => {
+                    compared.older += 1;
+                    if is_old {
+                        self.pairs.push((key, ours));
+                    } else if self.hot.slot_of(key).is_none_or(|slot| self.is_ripe(slot, from)) {
+                        self.give(from, key);
+                    }
                 }
             }
         }
@@ -174,6 +180,14 @@ impl Dissemination {
         }
     }
 
+    fn hear_want(&mut self, from: PeerId, key: Key) {
+        if self.is_direct() && self.hot.slot_of(key).is_some() {
+            // Whoever should have sent it did not. Others may lack it too.
+            self.wake();
+        }
+        self.give(from, key);
+    }
+
     fn hear_ranges(&mut self, from: PeerId, salt: u8, range: Range, hashes: Words<'_>) {
         let differs = |&(child, theirs): &(Range, u64)| u64::from(self.fold(child, salt)) != theirs;
         let differing: Vec<Range> =
@@ -192,24 +206,26 @@ impl Dissemination {
     }
 
     fn hear_list(&mut self, from: PeerId, first: Key, last: Key, pairs: Pairs<'_>) {
-        self.listed.clear();
         let compared = self.compare(from, true, true, pairs);
         let mut listed = self.listed.iter().copied().peekable();
-        self.pairs.clear();
         for (key, version) in self.index.within(first, last) {
             while listed.next_if(|&listed| listed < key).is_some() {}
             if listed.peek() != Some(&key) && self.pairs.len() < OFFERS_AT_ONCE {
                 self.pairs.push((key, version));
             }
         }
-        let was_of_use = compared.older + compared.newer + self.pairs.len() > 0;
-        if !self.pairs.is_empty() {
-            let flags = flags::OFFER | flags::OLD | flags::MORE;
-            self.tell(from, Tell::Pairs { flags, root: 0, pairs: self.pairs.clone() });
-        }
-        if was_of_use {
+        if compared.newer > 0 || !self.pairs.is_empty() {
             self.rounds.next_escalation = self.now + self.config.round / 2;
             self.wake_for_difference();
+        }
+        self.offer(from);
+    }
+
+    /// Offers a peer what was found to be newer here.
+    fn offer(&mut self, to: PeerId) {
+        if !self.pairs.is_empty() {
+            let flags = flags::OFFER | flags::OLD | flags::MORE;
+            self.tell(to, Tell::Pairs { flags, root: 0, pairs: self.pairs.clone() });
         }
     }
 
@@ -235,15 +251,6 @@ impl Dissemination {
         self.need_rounds();
         self.lanes.of(from).wants.push(key);
         self.make_ready(from);
-    }
-
-    /// Whether what a key holds was sent to a peer that has still time to confirm it.
-    fn is_in_flight(&self, peer: PeerId, key: Key) -> bool {
-        self.is_direct()
-            && self.hot.slot_of(key).is_some_and(|slot| {
-                let hot = self.hot.at(slot);
-                hot.origin == Origin::Own && hot.sent.contains(peer)
-            })
     }
 
     /// The peer has all that is here, and nothing else.

@@ -61,9 +61,11 @@ impl Rounds {
         }
     }
 
-    /// Something new was heard or made.
-    pub(super) fn fresh(&mut self, now: Instant) {
-        self.last_fresh = Some(now);
+    /// Something new was heard or made. Who was asked for it sends it to nobody else, so there is nothing to wait for.
+    pub(super) fn fresh(&mut self, now: Instant, was_pulled: bool) {
+        if !was_pulled {
+            self.last_fresh = Some(now);
+        }
         self.next_wake = now;
     }
 }
@@ -129,10 +131,12 @@ impl Dissemination {
     /// Whether it is time to compare a hot message with this peer, and not still probable that the peer gets it soon.
     pub(super) fn is_ripe(&self, slot: u32, peer: PeerId) -> bool {
         let hot = self.hot.at(slot);
+        let is_aged = self.now - hot.since >= round(&self.config) * RIPE_AFTER;
         !self.is_direct()
             || match hot.origin {
                 Origin::Own => !hot.sent.contains(peer) && !hot.queued.contains(peer),
-                Origin::Pushed | Origin::Pulled => self.now - hot.since >= round(&self.config) * RIPE_AFTER,
+                Origin::Pulled => is_aged || !hot.sent.contains(peer),
+                Origin::Pushed => is_aged,
             }
     }
 

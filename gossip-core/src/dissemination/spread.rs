@@ -206,7 +206,9 @@ impl Dissemination {
             }
             Verdict::Stale => {
                 self.counters.stale += 1;
-                self.give(from, key);
+                if !self.is_just_sent(from, key) {
+                    self.give(from, key);
+                }
             }
             Verdict::Merged(merged) => {
                 if let Some(slot) = self.raise(key, merged, Origin::Own) {
@@ -336,7 +338,7 @@ impl Dissemination {
                 self.hot.cool(oldest);
             }
         }
-        self.rounds.fresh(self.now);
+        self.rounds.fresh(self.now, origin == Origin::Pulled);
         self.need_rounds();
         self.wake();
         let slot = self.hot.raise(key, version, previous);
@@ -418,7 +420,8 @@ impl Dissemination {
         }
     }
 
-    /// Has what a key holds sent to a peer that turned out to lack it.
+    /// Has what a key holds sent to a peer that seems to lack it. What was heard from it, or confirmed by it, it does not: what it says
+    /// now was under way for longer than that. What it has still time to confirm is sent again when it does not. Did it lose all it had, it gets it when the message is not hot any more.
     pub(super) fn give(&mut self, peer: PeerId, key: Key) {
         let Some(slot) = self.hot.slot_of(key) else {
             if self.index.version(key).is_some() {
@@ -428,13 +431,24 @@ impl Dissemination {
             }
             return;
         };
-        if !self.lacks(slot, peer) {
-            // It said once that it had it: it has lost it.
-            self.hot.at_mut(slot).had.remove(peer);
-            self.lanes.of(peer).disagree();
+        if self.lacks(slot, peer) && !self.is_in_flight(slot, peer) {
+            self.hot.at_mut(slot).sent.remove(peer);
+            self.queue(slot, peer, 0);
         }
-        self.hot.at_mut(slot).sent.remove(peer);
-        self.queue(slot, peer, 0);
+    }
+
+    /// Whether a message was sent to a peer that may still confirm it.
+    fn is_in_flight(&self, slot: u32, peer: PeerId) -> bool {
+        let hot = self.hot.at(slot);
+        self.is_direct() && hot.origin == Origin::Own && hot.sent.contains(peer)
+    }
+
+    /// Whether what a key holds may have crossed with what the peer sent.
+    fn is_just_sent(&self, peer: PeerId, key: Key) -> bool {
+        self.hot.slot_of(key).is_some_and(|slot| {
+            let hot = self.hot.at(slot);
+            hot.sent.contains(peer) && self.now - hot.since < self.config.round
+        })
     }
 
     pub(super) fn tell(&mut self, peer: PeerId, tell: Tell) {

@@ -259,6 +259,7 @@ impl Run {
         assert!(membership.len() <= 6 && membership.peer_of(&name(0)).is_none());
         assert!(membership.health() <= membership.config().awareness_max);
         assert!(membership.outbox.len() <= 4_096);
+        assert_eq!(membership.nodes().len(), membership.len() + 1);
         assert_eq!(membership.nodes().count(), membership.len() + 1);
         let known: BTreeMap<String, u32> =
             membership.members().map(|member| (member.name().to_owned(), member.incarnation())).collect();

@@ -9,7 +9,7 @@ use super::awareness::Awareness;
 use super::config::{ConfigError, Lifeguard, MembershipConfig};
 use super::event::Event;
 use super::lost::Lost;
-use super::members::{Member, Members};
+use super::members::{Iter, Member, Members};
 use super::probe::Probe;
 use super::profile::{Profile, name_hash};
 use super::relays::Relays;
@@ -67,6 +67,28 @@ pub(super) enum Presence {
     Leaving,
     Gone,
 }
+
+/// This node, and then the others.
+#[derive(Clone, Debug)]
+struct Nodes<'a> {
+    me: Option<NodeState<'a>>,
+    members: Iter<'a>,
+}
+
+impl<'a> Iterator for Nodes<'a> {
+    type Item = NodeState<'a>;
+
+    fn next(&mut self) -> Option<NodeState<'a>> {
+        self.me.take().or_else(|| Some(self.members.next()?.node_state()))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = usize::from(self.me.is_some()) + self.members.len();
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Nodes<'_> {}
 
 impl Membership {
     /// A node that knows nobody. The seed decides whatever is left to chance: the same seed and the same calls give the same answers.
@@ -174,7 +196,6 @@ impl Membership {
             self.probe = None;
             let says = Says::Dead(self.me.profile.name().into());
             self.rumours.spread(Subject::Me, self.me.incarnation, says);
-            self.check_left();
         }
         self.arm();
     }
@@ -200,10 +221,10 @@ impl Membership {
     }
 
     /// What this node says of all that it knows, in an exchange: itself first, and also the dead and those who left.
-    pub fn nodes(&self) -> impl Iterator<Item = NodeState<'_>> + Clone {
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeState<'_>> + Clone {
         let standing = if self.me.presence == Presence::Here { Standing::Alive } else { Standing::Left };
         let me = NodeState { alive: self.me.profile.alive(self.me.incarnation), standing };
-        std::iter::once(me).chain(self.members.iter().map(|member| member.node_state()))
+        Nodes { me: Some(me), members: self.members.iter() }
     }
 
     /// How it is configured.
@@ -232,7 +253,7 @@ impl Membership {
     }
 
     /// All other nodes that are not forgotten, also the dead and those who left, by their numbers.
-    pub fn members(&self) -> impl Iterator<Item = Member<'_>> + Clone {
+    pub fn members(&self) -> impl ExactSizeIterator<Item = Member<'_>> + Clone {
         self.members.iter()
     }
 

@@ -47,6 +47,36 @@ pub struct Member<'a> {
     since: Instant,
 }
 
+/// All members, by their numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Iter<'a> {
+    members: &'a Members,
+    next: u32,
+    left: usize,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Member<'a>;
+
+    fn next(&mut self) -> Option<Member<'a>> {
+        while (self.next as usize) < self.members.rows.len() {
+            self.next += 1;
+            let member = self.members.member(PeerId(self.next - 1));
+            if member.is_some() {
+                self.left -= 1;
+                return member;
+            }
+        }
+        None
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+
 /// Among whom to choose.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Among {
@@ -156,8 +186,8 @@ impl Members {
     }
 
     /// By their numbers.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Member<'_>> + Clone {
-        (0..self.rows.len()).filter_map(|at| self.member(PeerId(at as u32)))
+    pub(super) fn iter(&self) -> Iter<'_> {
+        Iter { members: self, next: 0, left: self.len() }
     }
 
     /// Adds a node that is not there, as alive.

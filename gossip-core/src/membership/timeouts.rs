@@ -71,7 +71,6 @@ impl Membership {
         self.time_push_pull();
         self.time_reconnect();
         self.time_burials();
-        self.check_left();
         self.arm();
     }
 
@@ -105,6 +104,7 @@ impl Membership {
 
     /// Plans what has somebody to be done with now, and drops the plans for what has not.
     pub(super) fn arm(&mut self) {
+        self.check_left();
         let here = self.me.presence == Presence::Here;
         let somebody = here && self.members.active() > 0;
         if !somebody {

@@ -253,3 +253,6 @@ impl BitReader<'_> {
         DecodeError::new(kind, self.at - 1)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,7 +59,7 @@ impl Window<'_> {
     #[inline(always)]
     fn ack(&mut self, ack: &Ack<'_>) -> Option<()> {
         self.put(b"\x02\x82\xa7Payload")?;
-        self.raw(ack.payload)?;
+        self.raw::<0>(ack.payload)?;
         self.put(b"\xa5SeqNo")?;
         self.number(ack.seq_no)
     }
@@ -77,17 +77,17 @@ impl Window<'_> {
     #[inline(always)]
     fn alive(&mut self, alive: &Alive<'_>) -> Option<()> {
         self.put(b"\x04\x86\xa4Addr")?;
-        self.raw(alive.addr)?;
+        self.raw::<4>(alive.addr)?;
         self.put(b"\xabIncarnation")?;
         self.number(alive.incarnation)?;
         self.put(b"\xa4Meta")?;
-        self.raw(alive.meta)?;
+        self.raw::<0>(alive.meta)?;
         self.put(b"\xa4Node")?;
         self.short(alive.node.as_bytes())?;
         self.put(b"\xa4Port")?;
         self.number(alive.port.into())?;
         self.put(b"\xa3Vsn")?;
-        self.raw(alive.vsn)
+        self.raw::<6>(alive.vsn)
     }
 
     #[inline(always)]
@@ -97,11 +97,16 @@ impl Window<'_> {
         Some(())
     }
 
+    /// Bytes of which there are `N` most of the time.
     #[inline(always)]
-    fn raw(&mut self, raw: Raw<'_>) -> Option<()> {
-        match raw {
-            None => self.put(&[0xc0]),
-            Some(bytes) => self.short(bytes),
+    fn raw<const N: usize>(&mut self, raw: Raw<'_>) -> Option<()> {
+        let Some(bytes) = raw else { return self.put(&[0xc0]) };
+        match <&[u8; N]>::try_from(bytes) {
+            Ok(bytes) => {
+                self.put(&[0xa0 | N as u8])?;
+                self.put(bytes)
+            }
+            Err(_) => self.short(bytes),
         }
     }
 
@@ -117,18 +122,8 @@ impl Window<'_> {
         if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
             *into.first_chunk_mut()? = *first;
             *into.last_chunk_mut()? = *last;
-        } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-            // The two in the middle reach from 4 to 15 bytes.
-            let middle = (len / 2).min(len - 4);
-            let (to, from) = (into.get_mut(middle..)?, bytes.get(middle..)?);
-            *to.first_chunk_mut()? = *from.first_chunk::<4>()?;
-            let middle = (len / 2).max(4) - 4;
-            let (to, from) = (into.get_mut(middle..)?, bytes.get(middle..)?);
-            *to.first_chunk_mut()? = *from.first_chunk::<4>()?;
-            *into.first_chunk_mut()? = *first;
-            *into.last_chunk_mut()? = *last;
         } else {
-            into.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            into.copy_from_slice(bytes);
         }
         self.at += len;
         Some(())

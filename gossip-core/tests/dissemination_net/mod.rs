@@ -170,6 +170,19 @@ impl Net {
         net
     }
 
+    /// A node starts anew, and knows nothing.
+    pub(crate) fn restart(&mut self, number: u32, config: &Config, seed: u64) {
+        let (now, count) = (self.now, self.nodes.len() as u32);
+        let mut gossip = Dissemination::new(config.clone(), seed, now);
+        for peer in (0..count).filter(|&peer| peer != number) {
+            gossip.add_peer(PeerId(peer), Speaks::Digests, now);
+        }
+        let node = &mut self.nodes[number as usize];
+        node.store.held.clear();
+        (node.gossip, node.alive, node.wake_at) = (gossip, true, Instant::NEVER);
+        self.flush(number);
+    }
+
     /// A node has known something for long.
     pub(crate) fn restore(&mut self, number: u32, key: Key, version: Version) {
         let node = &mut self.nodes[number as usize];
@@ -216,7 +229,7 @@ impl Net {
 
     pub(crate) fn converged(&self) -> bool {
         let mut living = self.nodes.iter().filter(|node| node.alive);
-        let first = living.next().unwrap();
+        let Some(first) = living.next() else { return true };
         living.all(|node| node.store.held == first.store.held)
     }
 

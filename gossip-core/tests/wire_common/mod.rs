@@ -2,5 +2,7 @@
 
 #![allow(dead_code, reason = "each test reads a part of it")]
 
-pub mod shared_state;
-pub mod vectors;
+pub(crate) mod loose;
+pub(crate) mod made;
+pub(crate) mod shared_state;
+pub(crate) mod vectors;

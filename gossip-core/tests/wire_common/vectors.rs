@@ -6,19 +6,19 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-pub struct Vector {
-    pub name: String,
-    pub bytes: Vec<u8>,
+pub(crate) struct Vector {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
     /// What it decodes to.
-    pub decoded: Value,
+    pub(crate) decoded: Value,
     /// Who wrote it, or who took part.
-    pub source: String,
-    pub stream: bool,
+    pub(crate) source: String,
+    pub(crate) stream: bool,
 }
 
 impl Vector {
     /// The label, if it tells one.
-    pub fn label(&self) -> &str {
+    pub(crate) fn label(&self) -> &str {
         match self.decoded[0][0].as_str() {
             Some("label") => self.decoded[0][1].as_str().unwrap(),
             _ => "",
@@ -28,7 +28,7 @@ impl Vector {
 
 /// All of them, sorted by name. A table that is missing or empty is a failure, and so is a file of another length than it says, or
 /// one that it does not name.
-pub fn vectors() -> Vec<Vector> {
+pub(crate) fn vectors() -> Vec<Vector> {
     let dir = match std::env::var_os("PROMHA_VECTORS") {
         Some(dir) => PathBuf::from(dir).join("memberlist"),
         None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/memberlist"),

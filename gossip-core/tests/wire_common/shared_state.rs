@@ -7,7 +7,7 @@ use promha_gossip_core::wire::alertmanager::Part;
 use serde_json::{Map, Value, json};
 
 /// A part: its key, and its entries, each of which stands behind its length.
-pub fn part(part: &Part<'_>) -> Value {
+pub(crate) fn part(part: &Part<'_>) -> Value {
     let fields = match part.key {
         "nfl" => MESH_ENTRY,
         "sil" => MESH_SILENCE,

@@ -1,0 +1,88 @@
+//! All of a store in one piece, as two nodes exchange it, and record by record, as a [`Gossip`](crate::Gossip) sends it.
+
+use super::merge::Merge;
+use super::record::{Record, read_number, split_delimited, write_number};
+use super::store::{Merged, Outcome, Store};
+use crate::dissemination::{Source, Verdict};
+use crate::{Heard, Key, Replica, Version};
+
+/// What a piece begins with that is no record but the floor. Records begin with their version, which is another one.
+const FLOOR: u8 = 0;
+
+impl<M: Merge> Store<M> {
+    /// Appends everything: records, each with its length before it, and how old keys may be that are not among them.
+    pub fn write_all(&self, into: &mut Vec<u8>) {
+        let mut piece = Vec::new();
+        if self.floor_ms() > 0 {
+            piece.push(FLOOR);
+            write_number(self.floor_ms(), &mut piece);
+            write_piece(&piece, into);
+        }
+        for entry in self.entries.values() {
+            piece.clear();
+            entry.record().encode(&mut piece);
+            write_piece(&piece, into);
+        }
+    }
+
+    /// Takes everything that another node has. `merged` is told what came of each record; what is refused is counted and no reason not to
+    /// take the others.
+    pub fn merge_all(&mut self, state: &[u8], now_ms: u64, mut merged: impl FnMut(Merged)) {
+        let (pieces, torn) = split_delimited(state);
+        self.stats_mut().torn += u64::from(torn.is_some());
+        for piece in pieces.into_iter().map(|piece| &state[piece]) {
+            if let [FLOOR, floor @ ..] = piece {
+                if let Some((floor_ms, _)) = read_number(floor) {
+                    self.take_floor(floor_ms, now_ms);
+                }
+            } else if let Ok(found) = self.merge(piece, now_ms) {
+                merged(found);
+            }
+        }
+    }
+}
+
+impl<M: Merge> Source for Store<M> {
+    fn message(&self, key: Key, into: &mut Vec<u8>) -> Option<Version> {
+        let entry = self.entries.get(&key)?;
+        entry.record().encode(into);
+        Some(entry.version)
+    }
+}
+
+impl<M: Merge> Replica for Store<M> {
+    fn merge(&mut self, message: &[u8], now_ms: u64, heard: Heard<'_>) {
+        match Store::merge(self, message, now_ms) {
+            Ok(merged) => tell(merged, heard),
+            // That it is refused is remembered, so that it is not asked for again.
+            Err(_) => {
+                if let Ok(record) = Record::decode(message) {
+                    heard(Key::of(record.key), record.version(), Verdict::Refused);
+                }
+            }
+        }
+    }
+
+    fn write_all(&self, into: &mut Vec<u8>) {
+        Store::write_all(self, into);
+    }
+
+    fn merge_all(&mut self, state: &[u8], now_ms: u64, heard: Heard<'_>) {
+        Store::merge_all(self, state, now_ms, |merged| tell(merged, heard));
+    }
+}
+
+fn tell(merged: Merged, heard: Heard<'_>) {
+    let verdict = match merged.outcome {
+        Outcome::Fresh => Verdict::Fresh,
+        Outcome::Known => Verdict::Known,
+        Outcome::Stale => Verdict::Stale,
+        Outcome::Combined(version) => Verdict::Merged(version),
+    };
+    heard(merged.key, merged.version, verdict);
+}
+
+fn write_piece(piece: &[u8], into: &mut Vec<u8>) {
+    write_number(piece.len() as u64, into);
+    into.extend_from_slice(piece);
+}
