@@ -1,5 +1,3 @@
-use std::cmp::Ordering;
-
 use crate::dissemination::control::{Control, ControlError, Pairs, Words, flags};
 use crate::dissemination::index::{self, CHILDREN, Range};
 use crate::dissemination::lane::Tell;
@@ -174,7 +172,7 @@ impl Dissemination {
     fn escalate(&mut self, with: PeerId, is_under_way: bool) {
         let patience = if is_under_way { self.config.idle } else { std::time::Duration::ZERO };
         if self.rounds.next_escalation + patience <= self.now {
-            self.rounds.next_escalation = self.now + self.config.round * ESCALATE_EVERY;
+            self.rounds.next_escalation = self.now + self.config.round.saturating_mul(ESCALATE_EVERY);
             self.counters.escalations += 1;
             self.tell(with, Tell::Range(Range::ALL));
         }
@@ -246,7 +244,9 @@ impl Dissemination {
             self.counters.dropped += 1;
             return;
         }
-        let until = self.now + self.config.round / 2;
+        // Much of what is old comes together, and takes its time.
+        let patience = if is_old { self.config.round.saturating_mul(2) } else { self.config.round / 2 };
+        let until = self.now + patience;
         self.wanted.insert(key, Wanted { version, until, is_old });
         self.need_rounds();
         self.lanes.of(from).wants.push(key);
@@ -273,7 +273,7 @@ impl Dissemination {
         let Some(lane) = self.lanes.find_mut(peer) else { return };
         if !lane.flights.is_empty() {
             let agreed_seq = lane.agreed_seq;
-            let mut took = lane.confirmed_in * 7 / 8;
+            let mut took = lane.confirmed_in.mul_f64(0.875);
             let mut bytes = 0;
             lane.flights.retain(|flight| {
                 let is_new = hot.holds(flight.slot, flight.seq);

@@ -13,6 +13,12 @@ const RIPE_AFTER: u32 = 2;
 /// Unless something is new all the time: then they do after so many rounds.
 const PATIENCE: u32 = 8;
 
+/// The shortest time between two exchanges, and the shortest round.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// Differences that nobody can settle are at last a reason to compare more often only after so many times the idle time.
+const MAX_SLEEP: u32 = 16;
+
 /// How many digests each node sends there: those who had a message from a node that crashed before it was done pass it on.
 const DIRECT_DIGESTS: u64 = 3;
 
@@ -38,6 +44,8 @@ pub(super) struct Rounds {
     pub(super) next_escalation: Instant,
     /// Before, a difference is no reason to compare more often.
     next_wake: Instant,
+    /// How long that will be the next time.
+    sleep: Duration,
     /// Before, nobody is reported as behind again.
     pub(super) next_behind: Instant,
 }
@@ -57,21 +65,23 @@ impl Rounds {
             last_fresh: None,
             next_escalation: now,
             next_wake: now,
+            sleep: config.idle,
             next_behind: now,
         }
     }
 
     /// Something new was heard or made. Who was asked for it sends it to nobody else, so there is nothing to wait for.
-    pub(super) fn fresh(&mut self, now: Instant, was_pulled: bool) {
+    pub(super) fn fresh(&mut self, now: Instant, was_pulled: bool, idle: Duration) {
         if !was_pulled {
             self.last_fresh = Some(now);
         }
         self.next_wake = now;
+        self.sleep = idle;
     }
 }
 
 fn round(config: &Config) -> Duration {
-    config.round.max(Duration::from_millis(1))
+    config.round.max(SHORTEST)
 }
 
 impl Dissemination {
@@ -123,7 +133,9 @@ impl Dissemination {
     /// A peer differs.
     pub(super) fn wake_for_difference(&mut self) {
         if !self.is_awake() && self.rounds.next_wake <= self.now {
-            self.rounds.next_wake = self.now + self.config.idle;
+            let sleep = self.rounds.sleep;
+            self.rounds.next_wake = self.now + sleep;
+            self.rounds.sleep = sleep.saturating_mul(2).min(self.config.idle.saturating_mul(MAX_SLEEP));
             self.wake();
         }
     }
@@ -131,7 +143,7 @@ impl Dissemination {
     /// Whether it is time to compare a hot message with this peer, and not still probable that the peer gets it soon.
     pub(super) fn is_ripe(&self, slot: u32, peer: PeerId) -> bool {
         let hot = self.hot.at(slot);
-        let is_aged = self.now - hot.since >= round(&self.config) * RIPE_AFTER;
+        let is_aged = self.now - hot.since >= round(&self.config).saturating_mul(RIPE_AFTER);
         !self.is_direct()
             || match hot.origin {
                 Origin::Own => !hot.sent.contains(peer) && !hot.queued.contains(peer),
@@ -154,7 +166,8 @@ impl Dissemination {
         if self.is_direct() {
             return round(&self.config);
         }
-        round(&self.config) / u32::try_from(self.config.exchanges.max(1)).unwrap_or(u32::MAX)
+        let exchanges = u32::try_from(self.config.exchanges.max(1)).unwrap_or(u32::MAX);
+        (round(&self.config) / exchanges).max(SHORTEST)
     }
 
     fn is_awake(&self) -> bool {
@@ -226,7 +239,7 @@ impl Dissemination {
         let lane = self.lanes.nth_mut(at);
         let peer = lane.peer;
         lane.loose_bytes = 0;
-        let patience = round(&self.config).max(lane.confirmed_in * 2);
+        let patience = round(&self.config).max(lane.confirmed_in.saturating_mul(2));
         loop {
             let lane = self.lanes.nth_mut(at);
             let due = lane.flights.front().filter(|flight| flight.sent_at + patience <= self.now);
@@ -251,7 +264,7 @@ impl Dissemination {
     fn cool(&mut self) {
         let is_settled = self.is_direct() && self.peers.digests().all(|peer| self.agrees(peer));
         let enough = if self.peers.digest_count() == 0 { 0 } else { self.enough_digests() };
-        let long_enough = round(&self.config) * (u32::from(self.config.resends) + 2);
+        let long_enough = round(&self.config).saturating_mul(u32::from(self.config.resends) + 2);
         while let Some(slot) = self.hot.oldest() {
             let hot = self.hot.at(slot);
             let is_told = self.rounds.digests_sent - hot.digests_before >= enough;
@@ -281,8 +294,12 @@ impl Dissemination {
             next = next.max(idle_for.mul_f64(0.75 + self.rng.f64() / 4.0));
         }
         self.rounds.next_exchange = self.now + next;
-        let is_fresh = self.rounds.last_fresh.is_some_and(|at| self.now - at < round * RIPE_AFTER);
-        if self.is_direct() && is_fresh && self.now - self.rounds.last_exchange < round * PATIENCE {
+        let is_fresh =
+            self.rounds.last_fresh.is_some_and(|at| self.now - at < round.saturating_mul(RIPE_AFTER));
+        if self.is_direct()
+            && is_fresh
+            && self.now - self.rounds.last_exchange < round.saturating_mul(PATIENCE)
+        {
             return;
         }
         let Some(peer) = self.next_partner(is_awake) else { return };

@@ -338,7 +338,7 @@ impl Dissemination {
                 self.hot.cool(oldest);
             }
         }
-        self.rounds.fresh(self.now, origin == Origin::Pulled);
+        self.rounds.fresh(self.now, origin == Origin::Pulled, self.config.idle);
         self.need_rounds();
         self.wake();
         let slot = self.hot.raise(key, version, previous);
@@ -421,7 +421,8 @@ impl Dissemination {
     }
 
     /// Has what a key holds sent to a peer that seems to lack it. What was heard from it, or confirmed by it, it does not: what it says
-    /// now was under way for longer than that. What it has still time to confirm is sent again when it does not. Did it lose all it had, it gets it when the message is not hot any more.
+    /// now was under way for longer than that. What it has still time to confirm is sent again when it does not. Did it lose all it had,
+    /// it gets it when the message is not hot any more.
     pub(super) fn give(&mut self, peer: PeerId, key: Key) {
         let Some(slot) = self.hot.slot_of(key) else {
             if self.index.version(key).is_some() {

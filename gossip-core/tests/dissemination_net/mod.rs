@@ -331,7 +331,7 @@ impl Net {
         let mut leaves_at = self.now;
         if self.link.bytes_per_s > 0 {
             let free_at = self.free_at.entry((from, to)).or_default();
-            let takes = Duration::from_nanos((bytes as u64 + 30) * 1_000_000_000 / self.link.bytes_per_s);
+            let takes = Duration::from_secs_f64((bytes as f64 + 30.0) / self.link.bytes_per_s as f64);
             leaves_at = (*free_at).max(self.now) + takes;
             *free_at = leaves_at;
         }
