@@ -6,7 +6,7 @@ use promha_gossip_core::dissemination::Config;
 
 use super::node::{Birth, Queues};
 use super::plan::{Outcome, Plan, Trial};
-use super::real::{Rumour, Swim, Whole};
+use super::real::{Rumour, State, Stored, Swim, Table, Whole};
 use super::toy::{Flaw, Simple};
 
 /// A kind of node, by name.
@@ -18,7 +18,8 @@ pub struct Kind {
 }
 
 pub const KINDS: &[Kind] = &[
-    Kind { name: "gossip", trial: gossip, play: |plan| plan.run_twice(gossip_node) },
+    Kind { name: "gossip", trial: gossip, play: |plan| plan.run_twice(gossip_node::<Stored>) },
+    Kind { name: "table", trial: gossip, play: |plan| plan.run_twice(gossip_node::<Table>) },
     Kind { name: "swim", trial: swim, play: |plan| plan.run_twice(|birth| Swim::new(birth, |lan| lan)) },
     Kind { name: "rumour", trial: rumour, play: |plan| plan.run_twice(rumour_node) },
     Kind { name: "simple", trial: simple, play: |plan| play_simple(plan, Flaw::None) },
@@ -33,7 +34,7 @@ pub fn gossip() -> Trial {
     Trial { nodes: 2..20, limit: Queues { messages: 4_200, bytes: 0 }, ..Trial::default() }
 }
 
-pub fn gossip_node(birth: &Birth<'_>) -> Whole {
+pub fn gossip_node<S: State>(birth: &Birth<'_>) -> Whole<S> {
     Whole::new(birth, 100, |config| config)
 }
 

@@ -13,8 +13,8 @@ pub struct NoMessageBackToOrigin {
     /// Who had what from whom.
     had: BTreeSet<(usize, u64, Stamp, usize)>,
     restarted_ns: BTreeMap<usize, u64>,
-    /// Whom a node takes for gone.
-    gone: BTreeSet<(usize, usize)>,
+    /// Who knows whom.
+    met: BTreeSet<(usize, usize)>,
 }
 
 impl<N: Node> Watch<N> for NoMessageBackToOrigin {
@@ -22,7 +22,7 @@ impl<N: Node> Watch<N> for NoMessageBackToOrigin {
         if self.restarted_ns.get(&from).is_some_and(|restarted_ns| at_ns - restarted_ns < ON_ITS_WAY_NS) {
             return Ok(());
         }
-        if self.gone.contains(&(to, from)) {
+        if N::HAS_MEMBERS && !self.met.contains(&(to, from)) {
             return Ok(());
         }
         if N::asks(data) {
@@ -38,13 +38,13 @@ impl<N: Node> Watch<N> for NoMessageBackToOrigin {
     }
 
     fn told(&mut self, _at_ns: u64, node: usize, told: &Told) -> Result<(), Broken> {
-        // Whom it takes for gone is a stranger, who may have lost what it had.
+        // Whom it does not know, or takes for gone, is a stranger of whom it does not keep what it had.
         match told {
             Told::Member { of, standing: Standing::Dead | Standing::Left, .. } => {
-                self.gone.insert((node, *of));
+                self.met.remove(&(node, *of));
                 self.had.retain(|(had, _, _, with)| (*had, *with) != (node, *of));
             }
-            Told::Member { of, standing: Standing::Alive, .. } => _ = self.gone.remove(&(node, *of)),
+            Told::Member { of, standing: Standing::Alive, .. } => _ = self.met.insert((node, *of)),
             _ => {}
         }
         Ok(())
@@ -64,7 +64,7 @@ impl<N: Node> Watch<N> for NoMessageBackToOrigin {
 
     fn starts(&mut self, at_ns: u64, node: usize) {
         self.had.retain(|(to, _, _, from)| *to != node && *from != node);
-        self.gone.retain(|(knows, _)| *knows != node);
+        self.met.retain(|(knows, _)| *knows != node);
         self.restarted_ns.insert(node, at_ns);
     }
 }

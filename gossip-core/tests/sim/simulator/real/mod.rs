@@ -4,10 +4,13 @@ mod control;
 mod framing;
 mod members;
 mod rumour;
+mod stored;
 mod swim;
 mod table;
 mod whole;
 
 pub use rumour::Rumour;
+pub use stored::{State, Stored};
 pub use swim::{Swim, profiles};
+pub use table::Table;
 pub use whole::Whole;

@@ -1,4 +1,3 @@
-use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
 use promha_gossip_core::dissemination::{Source, Verdict};
@@ -13,7 +12,7 @@ pub struct Table {
     entries: BTreeMap<Key, Entry>,
     /// How long a message is, at least.
     message_bytes: usize,
-    told: RefCell<VecDeque<Told>>,
+    told: VecDeque<Told>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +30,7 @@ impl Table {
     pub fn new(message_bytes: usize, snapshot: Option<&[u8]>) -> Self {
         let entries = snapshot.unwrap_or_default().chunks_exact(ENTRY_BYTES).map(Entry::read);
         let entries = entries.map(|entry| (entry.name(), entry)).collect();
-        Self { entries, message_bytes, told: RefCell::default() }
+        Self { entries, message_bytes, told: VecDeque::new() }
     }
 
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
@@ -46,7 +45,7 @@ impl Table {
             std::cmp::Ordering::Less => {
                 self.entries.insert(entry.name(), entry);
                 let Entry { key, live, .. } = entry;
-                self.told.borrow_mut().push_back(Told::Value { key, stamp: entry.stamp(), live });
+                self.told.push_back(Told::Value { key, stamp: entry.stamp(), live });
                 Verdict::Fresh
             }
         }
@@ -67,8 +66,8 @@ impl Table {
         Some((entry.stamp(), entry.live))
     }
 
-    pub fn poll_told(&self) -> Option<Told> {
-        self.told.borrow_mut().pop_front()
+    pub fn poll_told(&mut self) -> Option<Told> {
+        self.told.pop_front()
     }
 
     pub fn snapshot(&self) -> Vec<u8> {

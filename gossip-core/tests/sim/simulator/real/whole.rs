@@ -4,23 +4,22 @@ use std::net::SocketAddr;
 use promha_gossip_core::membership::MembershipConfig;
 use promha_gossip_core::wire::{Codec, CodecConfig, Message};
 use promha_gossip_core::{Event, Gossip, GossipConfig, Instant};
-use xxhash_rust::xxh64::xxh64;
 
 use super::control::{asks, is_control};
 use super::members::{living, told};
-use super::table::{Entry, Table};
+use super::stored::State;
 use crate::simulator::node::{
     Birth, Node, Queues, Stamp, StreamId, StreamInput, Told, Transmit, address, name, wall_ms,
 };
 
-/// A whole node, on memberlist's wire, over the plainest state there is.
+/// A whole node, on memberlist's wire.
 #[derive(Debug)]
-pub struct Whole {
-    gossip: Gossip<Table>,
+pub struct Whole<S> {
+    gossip: Gossip<S>,
     now: Instant,
 }
 
-impl Whole {
+impl<S: State> Whole<S> {
     pub fn new(
         birth: &Birth<'_>,
         message_bytes: usize,
@@ -28,16 +27,14 @@ impl Whole {
     ) -> Self {
         let lan = MembershipConfig::lan(name(birth.number), address(birth.number));
         let config = change(GossipConfig::new(lan, wall_ms(Instant::ORIGIN, birth.skew_ms)));
-        let table = Table::new(message_bytes, birth.snapshot);
-        let mut gossip = Gossip::new(config, codec(), table, birth.seed, birth.now).unwrap();
+        let state = S::start(birth.snapshot, message_bytes, wall_ms(birth.now, birth.skew_ms));
+        let mut gossip = Gossip::new(config, codec(), state, birth.seed, birth.now).unwrap();
         // What it knows from before is known to the layer below as well.
-        gossip.write(birth.now, |table, _, told| {
-            table.entries().for_each(|entry| told(entry.name(), entry.version));
-        });
+        gossip.write(birth.now, |state, _, told| state.versions(told));
         Self { gossip, now: birth.now }
     }
 
-    pub fn gossip(&self) -> &Gossip<Table> {
+    pub fn gossip(&self) -> &Gossip<S> {
         &self.gossip
     }
 }
@@ -46,7 +43,7 @@ fn codec() -> Codec {
     Codec::new(CodecConfig::default()).unwrap()
 }
 
-impl Node for Whole {
+impl<S: State> Node for Whole<S> {
     fn handle_datagram(&mut self, from: SocketAddr, data: &[u8], now: Instant) {
         self.now = now;
         self.gossip.handle_datagram(from, data, now).unwrap();
@@ -97,7 +94,7 @@ impl Node for Whole {
                 return Some(told);
             }
         }
-        self.gossip.replica().poll_told()
+        self.gossip.write(self.now, |state, _, _| state.poll_told())
     }
 
     fn join(&mut self, seeds: &[SocketAddr], now: Instant) {
@@ -112,9 +109,10 @@ impl Node for Whole {
 
     fn write(&mut self, key: u64, value: Option<u64>, now: Instant) {
         self.now = now;
-        self.gossip.write(now, |table, now_ms, told| {
-            let entry = table.write(key, value, now_ms);
-            told(entry.name(), entry.version);
+        self.gossip.write(now, |state, now_ms, told| {
+            if let Some((key, version)) = state.write(key, value, now_ms) {
+                told(key, version);
+            }
         });
     }
 
@@ -127,7 +125,7 @@ impl Node for Whole {
     }
 
     fn state(&self) -> u64 {
-        xxh64(&self.gossip.replica().snapshot(), 0)
+        self.gossip.replica().hash()
     }
 
     const HAS_MEMBERS: bool = true;
@@ -144,8 +142,8 @@ impl Node for Whole {
     fn payloads(data: &[u8], visit: &mut dyn FnMut(u64, Stamp)) {
         messages(data, &mut |message| {
             if !is_control(message) {
-                let entry = Entry::read(message);
-                visit(entry.key, entry.stamp());
+                let (key, stamp) = S::about(message);
+                visit(key, stamp);
             }
         });
     }
