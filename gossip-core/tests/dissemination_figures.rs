@@ -67,6 +67,7 @@ struct Mean {
     rounds: f64,
     longest: Duration,
     payloads: f64,
+    controls: f64,
 }
 
 fn spreads(count: u32, loss: f64, crashed: f64, seeds: u64) -> Mean {
@@ -80,7 +81,7 @@ fn spreads(count: u32, loss: f64, crashed: f64, seeds: u64) -> Mean {
         "|{count}|{loss}|{crashed}|{rounds:.2}|{}|{payloads:.2}|{controls:.1}|{bytes:.0}|",
         longest.as_millis()
     );
-    Mean { rounds, longest, payloads }
+    Mean { rounds, longest, payloads, controls }
 }
 
 /// The figures that gossip is to reach: without loss, and with.
@@ -111,6 +112,8 @@ fn one_update_among_three() {
     let mean = spreads(3, 0.0, 0.0, 50);
     assert!(mean.longest <= LATENCY, "one way");
     assert!(mean.payloads * 3.0 <= 2.0 + 1e-9, "one to each");
+    // Two confirm, all three pairs compare, and in 10 s each node starts one more exchange or two.
+    assert!(mean.controls <= 7.0, "{} control messages a node", mean.controls);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use allocation_counter::measure;
 use dissemination_net::{Link, Net, PACKET_BYTES, at_ms, ms, parse};
-use promha_gossip_core::dissemination::{Config, ControlError, Dissemination, Event, Speaks, Verdict};
+use promha_gossip_core::dissemination::{Config, ControlError, Dissemination, Event, Speaks, Style, Verdict};
 use promha_gossip_core::wire::{Ints, Packet};
 use promha_gossip_core::{Instant, Key, PeerId, Version};
 use proptest::prelude::*;
@@ -264,6 +264,43 @@ proptest! {
         wrapped.extend_from_slice(&message);
         prop_assert_eq!(gossip.control(&wrapped), Some(&message[..]));
     }
+}
+
+#[test]
+fn a_pull_takes_two_messages_if_all_that_is_missing_is_recent() {
+    for missing in 1..5 {
+        let config = Config { style: Style::Pull, fanout: 0, direct_peers: 0, ..Config::default() };
+        let mut net = Net::new(2, &config, Link::default(), missing);
+        net.restore(0, key(0), version(1));
+        net.restore(1, key(0), version(1));
+        (0..missing).for_each(|number| net.publish_silently(0, key(number), version(2)));
+        assert!(net.run(at_ms(60_000), Net::converged));
+        let asked: u64 = net.nodes.iter().map(|node| node.gossip.stats().wants_sent).sum();
+        assert_eq!((asked, net.payloads), (0, missing));
+        assert_eq!(net.controls, net.nodes.iter().map(|node| node.gossip.stats().digests_sent).sum::<u64>());
+    }
+}
+
+#[test]
+fn what_is_on_its_way_is_sent_again_only_in_the_next_round() {
+    let (mut gossip, mut held) = (among(1, Speaks::Digests, Config::default()), Held::new());
+    hold(&mut held, key(1), version(1), 100);
+    gossip.publish(key(1), version(1), START);
+    let mut packet = packet();
+    assert_eq!(gossip.poll_transmit(&held, &mut packet), Some(PeerId(0)));
+    let want = [&[1, 3], &key(1).0.to_le_bytes()[..]].concat();
+    let mut sent = Vec::new();
+    for now in 1..3000 {
+        gossip.handle_control(PeerId(0), &want, at_ms(now)).unwrap();
+        gossip.handle_timeout(at_ms(now));
+        while gossip.poll_transmit(&held, &mut packet).is_some() {
+            sent.extend(payloads(&gossip, &packet).iter().map(|_| now));
+        }
+        if sent.len() == usize::from(Config::default().resends) {
+            break;
+        }
+    }
+    assert_eq!(sent, [200, 400, 600, 800]);
 }
 
 #[test]
