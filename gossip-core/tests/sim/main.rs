@@ -3,6 +3,8 @@
 mod bugs;
 mod checks;
 mod engine;
+mod figures;
+mod nodes;
 mod simulator;
 mod theory;
 mod transport;
