@@ -1,5 +1,6 @@
 //! All of a store in one piece, as two nodes exchange it, and record by record, as a [`Gossip`](crate::Gossip) sends it.
 
+use super::error::Refused;
 use super::merge::Merge;
 use super::record::{Record, read_number, split_delimited, write_number};
 use super::store::{Merged, Outcome, Store};
@@ -10,33 +11,42 @@ use crate::{Heard, Key, Replica, Version};
 const FLOOR: u8 = 0;
 
 impl<M: Merge> Store<M> {
-    /// Appends everything: records, each with its length before it, and how old keys may be that are not among them.
+    /// Appends everything: records, each with its length before it, and at the end how old keys may be that are not among them. At the
+    /// end, so that it holds of no key that is among them.
     pub fn write_all(&self, into: &mut Vec<u8>) {
         let mut piece = Vec::new();
-        if self.floor_ms() > 0 {
-            piece.push(FLOOR);
-            write_number(self.floor_ms(), &mut piece);
-            write_piece(&piece, into);
-        }
         for entry in self.entries.values() {
             piece.clear();
             entry.record().encode(&mut piece);
             write_piece(&piece, into);
         }
+        if self.floor_ms() > 0 {
+            piece.clear();
+            piece.push(FLOOR);
+            write_number(self.floor_ms(), &mut piece);
+            write_piece(&piece, into);
+        }
     }
 
     /// Takes everything that another node has. `merged` is told what came of each record; what is refused is counted and no reason not to
-    /// take the others.
+    /// take the others. The floor is taken only if there was room for all, so that what there was no room for can come another time.
     pub fn merge_all(&mut self, state: &[u8], now_ms: u64, mut merged: impl FnMut(Merged)) {
         let (pieces, torn) = split_delimited(state);
         self.stats_mut().torn += u64::from(torn.is_some());
+        let mut had_room = true;
         for piece in pieces.into_iter().map(|piece| &state[piece]) {
             if let [FLOOR, floor @ ..] = piece {
-                if let Some((floor_ms, _)) = read_number(floor) {
+                if let Some((floor_ms, _)) = read_number(floor)
+                    && had_room
+                {
                     self.take_floor(floor_ms, now_ms);
                 }
-            } else if let Ok(found) = self.merge(piece, now_ms) {
-                merged(found);
+                continue;
+            }
+            match self.merge(piece, now_ms) {
+                Ok(found) => merged(found),
+                Err(Refused::TooManyEntries { .. } | Refused::TooManyBytes { .. }) => had_room = false,
+                Err(_) => {}
             }
         }
     }
