@@ -35,9 +35,22 @@ pub enum Presence {
 pub(super) struct Changes(BTreeMap<Key, Change>);
 
 impl Changes {
-    pub(super) fn add(&mut self, name: Key, key: &[u8], was: Presence, is: Presence, local: bool) {
+    /// Returns whether there was room.
+    pub(super) fn add(
+        &mut self,
+        name: Key,
+        key: &[u8],
+        was: Presence,
+        is: Presence,
+        local: bool,
+        limit: usize,
+    ) -> bool {
+        if self.0.len() >= limit && !self.0.contains_key(&name) {
+            return false;
+        }
         let change = self.0.entry(name).or_insert_with(|| Change { key: key.into(), name, was, is, local });
         (change.is, change.local) = (is, local);
+        true
     }
 
     /// In the order of names.

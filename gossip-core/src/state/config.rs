@@ -26,8 +26,12 @@ pub struct Config {
     pub max_value_bytes: usize,
     /// The most keys, deleted ones included. More are refused; those that are known still change. Default: a million.
     pub max_entries: usize,
-    /// The most bytes of keys and values, and 96 more for each of them. Default: 256 MiB.
+    /// The most bytes of keys and values, and 96 more for each of them, with which another key is taken. Keys that are known still grow:
+    /// what is never exceeded is [`max_entries`](Self::max_entries) times the longest key and value. Default: 256 MiB.
     pub max_bytes: usize,
+    /// How many keys there are at most of which it is kept that they [changed](super::Store::poll_change). Of more it is only counted.
+    /// Default: a million.
+    pub max_changes: usize,
 }
 
 impl Default for Config {
@@ -43,6 +47,7 @@ impl Default for Config {
             max_value_bytes: 1 << 20,
             max_entries: 1_000_000,
             max_bytes: 256 << 20,
+            max_changes: 1_000_000,
         }
     }
 }
@@ -52,7 +57,8 @@ impl Default for Config {
 pub enum Ahead {
     /// It is refused, until our clock gets near.
     Refuse,
-    /// It is taken, as if it had been written as far ahead as is allowed. So it does not win over what is written later for longer than
-    /// that. When the clock gets near, it is taken as it is, and all nodes have the same again.
+    /// It is taken, as if it had been written as far ahead as is allowed, and once: when it comes again it changes nothing. So it does not
+    /// win over what is written later for longer than that. When the clock gets near, what was written after it is told as newer than it,
+    /// and all nodes have the same again. A node that hears of it only later takes it then.
     Clamp,
 }

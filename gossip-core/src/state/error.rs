@@ -96,6 +96,8 @@ pub struct Stats {
     pub buried: u64,
     /// What may have been deleted.
     pub below_floor: u64,
+    /// Changes that were not kept for [`poll_change`](super::Store::poll_change), which nobody had asked for long.
+    pub changes_lost: u64,
     /// Pieces of whole states that were cut off.
     pub torn: u64,
 }

@@ -73,8 +73,8 @@ fn join(merge: &impl Merge, key: &[u8], ours: &Value, theirs: &Value) -> Value {
     let mut both = Vec::new();
     let choice = merge.merge(
         key,
-        Held { value: &ours.1, version: held(ours) },
-        Held { value: &theirs.1, version: held(theirs) },
+        Held { value: &ours.1, version: held(ours), expires_ms: None },
+        Held { value: &theirs.1, version: held(theirs), expires_ms: None },
         &mut both,
     );
     match choice {

@@ -9,6 +9,8 @@ pub struct Held<'a> {
     pub value: &'a [u8],
     /// Its version.
     pub version: Version,
+    /// When it is to be forgotten, in milliseconds since the Unix epoch.
+    pub expires_ms: Option<u64>,
 }
 
 /// Which of two values a key holds from now on.
@@ -36,6 +38,13 @@ pub enum Choice {
 pub trait Merge {
     /// Chooses, or appends what is made of both.
     fn merge(&self, key: &[u8], ours: Held<'_>, theirs: Held<'_>, into: &mut Vec<u8>) -> Choice;
+
+    /// When what comes out is to be forgotten: if one of the two is never, never, else at the later time. That keeps the laws whatever the
+    /// choice was, also between equal values. A time that depends on the choice keeps them only if the choice is always one of the two, and
+    /// is made by version.
+    fn expires_ms(&self, ours: Held<'_>, theirs: Held<'_>, _choice: Choice) -> Option<u64> {
+        ours.expires_ms.zip(theirs.expires_ms).map(|(ours_ms, theirs_ms)| ours_ms.max(theirs_ms))
+    }
 }
 
 /// The value that was written last; of two of the same time, the one whose hash is larger.
@@ -48,5 +57,10 @@ impl Merge for LastWriter {
             Ordering::Less => Choice::Theirs,
             Ordering::Equal | Ordering::Greater => Choice::Ours,
         }
+    }
+
+    /// As the last writer said.
+    fn expires_ms(&self, ours: Held<'_>, theirs: Held<'_>, choice: Choice) -> Option<u64> {
+        if choice == Choice::Theirs { theirs.expires_ms } else { ours.expires_ms }
     }
 }

@@ -23,7 +23,9 @@ pub struct Store<M = LastWriter> {
     bytes: usize,
     live: usize,
     changes: Changes,
-    stats: Stats,
+    /// Of keys that hold something: the largest version that was too far ahead and has been taken, clamped.
+    pub(super) clamped: BTreeMap<Key, Version>,
+    pub(super) stats: Stats,
     /// Kept for its memory.
     combined: Vec<u8>,
 }
@@ -71,6 +73,7 @@ impl<M: Merge> Store<M> {
             bytes: 0,
             live: 0,
             changes: Changes::default(),
+            clamped: BTreeMap::new(),
             stats: Stats::default(),
             combined: Vec::new(),
         }
@@ -167,72 +170,136 @@ impl<M: Merge> Store<M> {
         merged.inspect_err(|refused| self.stats.count(refused))
     }
 
-    pub(super) fn take(&mut self, name: Key, mut record: Record<'_>, now_ms: u64) -> Result<Merged, Refused> {
+    fn take(&mut self, name: Key, mut record: Record<'_>, now_ms: u64) -> Result<Merged, Refused> {
         let version = record.version();
-        let merged = |outcome| Merged { key: name, version, outcome };
         let limit_ms = now_ms.saturating_add(self.config.max_ahead_ms);
-        if record.stamp_ms > limit_ms {
-            if self.holds_content_of(name, &record) {
-                return Ok(merged(Outcome::Known));
+        let is_ahead = record.stamp_ms > limit_ms;
+        if is_ahead {
+            if let Some(outcome) = self.hold_back(name, &record, version, now_ms)? {
+                return Ok(Merged { key: name, version, outcome });
             }
-            if self.config.ahead == Ahead::Refuse {
-                let (ahead_ms, limit_ms) = (record.stamp_ms - now_ms, self.config.max_ahead_ms);
-                return Err(Refused::Ahead { ahead_ms, limit_ms });
-            }
-            (self.stats.ahead, self.stats.clamped) = (self.stats.ahead + 1, self.stats.clamped + 1);
             record.stamp_ms = limit_ms;
             record.rank_ms = record.rank_ms.min(limit_ms);
         }
+        let outcome = self.join(name, record, version, now_ms)?;
+        if is_ahead {
+            (self.stats.ahead, self.stats.clamped) = (self.stats.ahead + 1, self.stats.clamped + 1);
+            self.remember_clamped(name, version);
+        }
+        Ok(Merged { key: name, version, outcome })
+    }
+
+    /// What is to be said of a record that is too far ahead; nothing if it is to be clamped. Each is clamped once: what is written after
+    /// that would lose again each time the record comes again.
+    fn hold_back(
+        &mut self,
+        name: Key,
+        record: &Record<'_>,
+        version: Version,
+        now_ms: u64,
+    ) -> Result<Option<Outcome>, Refused> {
+        if self.holds_content_of(name, record) {
+            if self.config.ahead == Ahead::Clamp {
+                self.remember_clamped(name, version);
+            }
+            return Ok(Some(Outcome::Known));
+        }
+        if self.config.ahead == Ahead::Refuse {
+            let (ahead_ms, limit_ms) = (record.stamp_ms - now_ms, self.config.max_ahead_ms);
+            return Err(Refused::Ahead { ahead_ms, limit_ms });
+        }
+        Ok((self.clamped.get(&name) >= Some(&version)).then_some(Outcome::Stale))
+    }
+
+    /// A record whose stamp is not too far ahead, or no longer. `version` is the one that it came with.
+    fn join(
+        &mut self,
+        name: Key,
+        record: Record<'_>,
+        version: Version,
+        now_ms: u64,
+    ) -> Result<Outcome, Refused> {
         self.check(name, &record, now_ms)?;
         self.bury_expired(name, now_ms);
         let Some(ours) = self.entries.get(&name) else {
             let entry = self.unknown(name, &record, now_ms)?;
             let taken = entry.version;
             self.put(name, entry, false);
-            return Ok(merged(if taken == version { Outcome::Fresh } else { Outcome::Combined(taken) }));
+            return Ok(if taken == version { Outcome::Fresh } else { Outcome::Combined(taken) });
         };
         let (our_version, their_version) = (ours.version, record.version());
         if our_version == their_version {
-            return Ok(merged(Outcome::Known));
+            return Ok(Outcome::Known);
         }
-        let both_live = ours.value.is_some() && record.value.is_some() && ours.rank_ms == record.rank_ms;
-        let choice = match (&ours.value, record.value) {
-            (Some(our_value), Some(their_value)) if both_live => {
+        if self.clamped.get(&name) == Some(&their_version) && !self.holds_content_of(name, &record) {
+            return Ok(self.rise_above(name, &record));
+        }
+        let (choice, expires_ms) = match (&ours.value, record.value) {
+            (Some(our_value), Some(their_value)) if ours.rank_ms == record.rank_ms => {
                 self.combined.clear();
-                let ours_held = Held { value: our_value, version: our_version };
-                let theirs_held = Held { value: their_value, version: their_version };
-                self.merge.merge(record.key, ours_held, theirs_held, &mut self.combined)
+                let ours = Held { value: our_value, version: our_version, expires_ms: ours.expires_ms };
+                let theirs =
+                    Held { value: their_value, version: their_version, expires_ms: record.expires_ms };
+                let choice = self.merge.merge(record.key, ours, theirs, &mut self.combined);
+                (choice, self.merge.expires_ms(ours, theirs, choice))
             }
-            _ if outlives(ours, &record) => Choice::Ours,
-            _ => Choice::Theirs,
+            _ if outlives(ours, &record) => (Choice::Ours, ours.expires_ms),
+            _ => (Choice::Theirs, record.expires_ms),
         };
         match choice {
-            Choice::Ours if our_version > their_version => return Ok(merged(Outcome::Stale)),
-            Choice::Theirs if their_version > our_version => {
+            Choice::Ours if ours.expires_ms == expires_ms && our_version > their_version => {
+                return Ok(Outcome::Stale);
+            }
+            Choice::Theirs if record.expires_ms == expires_ms && their_version > our_version => {
                 self.put(name, Entry::new(&record, now_ms), false);
-                let is_whole = their_version == version;
-                return Ok(merged(if is_whole { Outcome::Fresh } else { Outcome::Combined(their_version) }));
+                return Ok(if their_version == version {
+                    Outcome::Fresh
+                } else {
+                    Outcome::Combined(their_version)
+                });
             }
             _ => {}
         }
         // What comes out is neither of the two, or has to be told from now on as newer than both.
-        let combined = std::mem::take(&mut self.combined);
+        let limit = self.config.max_value_bytes;
+        if choice == Choice::Both && self.combined.len() > limit {
+            return Err(Refused::ValueTooLong { found: self.combined.len(), limit });
+        }
         let mut entry = match choice {
             Choice::Ours => ours.clone(),
             Choice::Theirs => Entry::new(&record, now_ms),
-            Choice::Both => {
-                let expires_ms = match (ours.expires_ms, record.expires_ms) {
-                    (Some(ours_ms), Some(theirs_ms)) => Some(ours_ms.max(theirs_ms)),
-                    _ => None,
-                };
-                Entry::new(&Record { value: Some(&combined), expires_ms, ..record }, now_ms)
-            }
+            Choice::Both => Entry::new(&Record { value: Some(&self.combined), ..record }, now_ms),
         };
-        self.combined = combined;
+        entry.expires_ms = expires_ms;
         entry.version = version_above(&entry, our_version, their_version);
-        let outcome = Outcome::Combined(entry.version);
+        let outcome = match entry.version {
+            taken if taken == our_version => return Ok(Outcome::Stale),
+            taken if taken == version => Outcome::Fresh,
+            taken => Outcome::Combined(taken),
+        };
         self.put(name, entry, false);
-        Ok(merged(outcome))
+        Ok(outcome)
+    }
+
+    /// What was clamped when it came is no longer ahead, and would win now over what was written by those who knew of it. So what we hold
+    /// is told as written after it: also to whoever made it.
+    fn rise_above(&mut self, name: Key, record: &Record<'_>) -> Outcome {
+        self.clamped.remove(&name);
+        let Some(mut entry) = self.entries.get(&name).cloned() else { return Outcome::Stale };
+        entry.rank_ms = entry.rank_ms.max(match (&entry.value, record.value) {
+            (Some(_), None) => record.rank_ms.saturating_add(1),
+            _ => record.rank_ms,
+        });
+        let stamp_ms = entry.version.stamp_ms.max(record.stamp_ms).saturating_add(1);
+        entry.version = Record { stamp_ms, ..entry.record() }.version();
+        let risen = entry.version;
+        self.put(name, entry, false);
+        Outcome::Combined(risen)
+    }
+
+    pub(super) fn remember_clamped(&mut self, name: Key, version: Version) {
+        let largest = self.clamped.entry(name).or_insert(version);
+        *largest = version.max(*largest);
     }
 
     /// Whether a key holds just that, whenever it was written.
@@ -303,13 +370,18 @@ impl<M: Merge> Store<M> {
             None => Presence::Unknown,
         };
         self.graves.open(name);
-        self.changes.add(name, &entry.key, was, is, local);
+        self.note(name, &entry.key, was, is, local);
         if let Some(due_ms) = entry.due_ms(&self.config) {
             self.due.insert((due_ms, name));
         }
         self.bytes += entry.bytes();
         self.live += usize::from(entry.value.is_some());
         self.entries.insert(name, entry);
+    }
+
+    fn note(&mut self, name: Key, key: &[u8], was: Presence, is: Presence, local: bool) {
+        let is_kept = self.changes.add(name, key, was, is, local, self.config.max_changes);
+        self.stats.changes_lost += u64::from(!is_kept);
     }
 
     fn remove(&mut self, name: Key) -> Option<Entry> {
@@ -331,10 +403,11 @@ impl<M: Merge> Store<M> {
     /// Of a key that is gone only when it ended is kept.
     fn bury(&mut self, name: Key, now_ms: u64) {
         let Some(entry) = self.remove(name) else { return };
+        self.clamped.remove(&name);
         let due_ms = now_ms.saturating_add(self.config.grave_ms);
         let grave = match entry.value {
             Some(_) => {
-                self.changes.add(name, &entry.key, presence(&entry), Presence::Expired, true);
+                self.note(name, &entry.key, presence(&entry), Presence::Expired, true);
                 Grave { stamp_ms: entry.version.stamp_ms, ended: Ended::Expired, due_ms }
             }
             None => Grave { stamp_ms: entry.rank_ms, ended: Ended::Deleted, due_ms },
@@ -353,17 +426,21 @@ impl<M: Merge> Store<M> {
         let checked = self.check(name, &record, now_ms);
         if let Err(Refused::Expired { .. }) = checked {
             let due_ms = now_ms.saturating_add(self.config.grave_ms);
-            self.dig(name, Grave { stamp_ms: record.stamp_ms, ended: Ended::Expired, due_ms });
+            self.restore_grave(name, Grave { stamp_ms: record.stamp_ms, ended: Ended::Expired, due_ms });
         }
         checked.ok()?;
         self.put(name, Entry::new(&record, since_ms), false);
         Some(())
     }
 
-    pub(super) fn dig(&mut self, name: Key, grave: Grave) {
-        if !self.entries.contains_key(&name) {
-            self.graves.dig(name, grave, self.config.max_graves);
+    /// Takes up an end. What was written before it came to it while the snapshot was being written.
+    pub(super) fn restore_grave(&mut self, name: Key, grave: Grave) {
+        match self.entries.get(&name) {
+            Some(entry) if !grave.holds(&entry.record()) => return,
+            Some(_) => drop(self.remove(name)),
+            None => {}
         }
+        self.graves.dig(name, grave, self.config.max_graves);
     }
 
     /// Takes what others say of how old a key must be that may have been deleted. Nobody is believed who says so of the time in which
