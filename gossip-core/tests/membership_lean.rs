@@ -69,7 +69,8 @@ fn a_quiet_node_allocates_nothing() {
             assert!(membership.poll_transmit(&mut packet).is_some());
         }
     };
-    minute(&mut membership);
+    // As long as it takes until everything has been done once: exchanges are rare among so many.
+    (0..4).for_each(|_| minute(&mut membership));
     let allocations = measure(|| (0..20).for_each(|_| minute(&mut membership)));
     assert_eq!(allocations.count_total, 0);
     assert!(pings > 2_400, "{pings}");

@@ -13,6 +13,7 @@ pub mod fake;
 pub mod gateway;
 pub mod process;
 pub mod prometheus;
+pub mod serf;
 pub mod victoria;
 pub mod wire;
 

@@ -1,18 +1,24 @@
-//! A node of ours among three real Alertmanagers.
+//! A node of ours among three real Alertmanagers, and among Serf agents, which encrypt.
+
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used)]
 
 #[path = "../harness/mod.rs"]
 mod harness;
 mod node;
 mod parts;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use harness::alertmanager::Alertmanager;
+use harness::serf::{self, Serf};
 use harness::{eventually, free_port, interop};
 use node::Node;
 use promha_gossip_core::Event;
-use promha_gossip_core::wire::{Codec, CodecConfig, Side, Standing, StreamMessage, StreamReader};
+use promha_gossip_core::membership::MembershipConfig;
+use promha_gossip_core::wire::{Codec, CodecConfig, Keyring, Side, Standing, StreamMessage, StreamReader};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -186,4 +192,63 @@ async fn what_an_alertmanager_knew_outlives_it_in_a_node() {
     // There is nobody else whom it could have this from.
     let second = Alertmanager::start("second", &[node.address], FLAGS).await;
     eventually("the silence is there", async || second.api(&format!("silence/{id}")).await).await;
+}
+
+/// Serf has other users, but the same memberlist below them, and encrypts.
+#[tokio::test]
+async fn a_node_lives_with_serf_agents_that_encrypt() {
+    if !interop("a_node_lives_with_serf_agents_that_encrypt") {
+        return;
+    }
+    let key = [7; 32];
+    let text = base64::engine::general_purpose::STANDARD.encode(key);
+    let agents = [Serf::start("serf-1", &text).await, Serf::start("serf-2", &text).await];
+    agents[1].join(agents[0].gossip_address());
+
+    let membership = MembershipConfig { vsn: serf::VSN, ..MembershipConfig::lan("promha", address()) };
+    let codec = |key: &[u8]| {
+        let codec = Codec::new(CodecConfig::default()).expect("a codec");
+        codec.encrypted(Keyring::new(key).expect("a key"), [1; 12])
+    };
+    let node = Node::start_as(membership, codec(&key)).await;
+    node.join(agents[0].gossip_address()).await;
+    members(&node, 3).await;
+    let listed = |agent: &Serf, status: &str| {
+        agent.members().lines().any(|line| line.starts_with("promha ") && line.contains(status))
+    };
+    for agent in &agents {
+        let is_listed = async || if listed(agent, "alive") { Ok(()) } else { Err(agent.members()) };
+        eventually("it is listed", is_listed).await;
+    }
+
+    // Probed for a while by agents that encrypt what they say, nobody is suspected.
+    let before = node.stats().await;
+    eventually("it was probed", async || {
+        let answered = node.stats().await.pings_answered - before.pings_answered;
+        if answered >= 10 { Ok(()) } else { Err(format!("{answered} pings")) }
+    })
+    .await;
+    let after = node.stats().await;
+    assert_eq!((after.failed_probes, after.suspicions, after.refutations), (0, 0, 0), "{after:?}");
+
+    // Whoever has another key does not get in.
+    let stranger = Node::start_as(
+        MembershipConfig { vsn: serf::VSN, ..MembershipConfig::lan("stranger", address()) },
+        codec(&[8; 32]),
+    )
+    .await;
+    stranger.join(agents[0].gossip_address()).await;
+    eventually("it is refused", async || {
+        let failed = |event: &Event| matches!(event, Event::StreamFailed { .. });
+        if stranger.events().iter().any(failed) { Ok(()) } else { Err("not yet".to_owned()) }
+    })
+    .await;
+    assert_eq!(stranger.members().await, ["stranger"]);
+
+    // It says goodbye. That it has left and not failed Serf believes only in words of its own.
+    node.handle.with(|gossip, now| gossip.leave(now)).await.expect("a node that runs");
+    for agent in &agents {
+        let has_gone = async || if listed(agent, "alive") { Err(agent.members()) } else { Ok(()) };
+        eventually("it has gone", has_gone).await;
+    }
 }

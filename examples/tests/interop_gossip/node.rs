@@ -30,17 +30,21 @@ pub(crate) struct Node {
 impl Node {
     /// Starts one that knows nobody.
     pub(crate) async fn start(name: &str, address: SocketAddr) -> Self {
-        let sockets = Sockets::bind(address).await.expect("an address to listen on");
-        let address = sockets.local_addr().expect("an address");
-        let membership = MembershipConfig::lan(name, address);
-        let config = GossipConfig::new(membership, now_ms() as u64);
         let codec = Codec::new(CodecConfig::default()).expect("a codec");
+        Self::start_as(MembershipConfig::lan(name, address), codec).await
+    }
+
+    /// Starts one that speaks in a certain way.
+    pub(crate) async fn start_as(membership: MembershipConfig, codec: Codec) -> Self {
+        let (name, address) = (membership.name.clone(), membership.advertise);
+        let sockets = Sockets::bind(address).await.expect("an address to listen on");
+        let config = GossipConfig::new(membership, now_ms() as u64);
         let gossip = Gossip::new(config, codec, Entries::default(), 1, Instant::ORIGIN).expect("a node");
         let (driver, handle) = Driver::new(gossip, sockets);
         let events = Arc::new(Mutex::new(VecDeque::new()));
         let seen = events.clone();
         tokio::spawn(driver.run(move |event| seen.lock().expect("events").push_back(event)));
-        Self { name: name.to_owned(), address, handle, events }
+        Self { name, address, handle, events }
     }
 
     pub(crate) async fn join(&self, address: SocketAddr) {

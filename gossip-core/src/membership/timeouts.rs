@@ -112,7 +112,8 @@ impl Membership {
         } else if self.schedule.probe.is_none() {
             self.schedule.probe = Some(self.now + self.part_of(self.probe_spacing()));
             if !self.config.push_pull_interval.is_zero() {
-                self.schedule.push_pull = Some(self.now + self.part_of(self.config.push_pull_interval));
+                let every = self.config.push_pull_every(self.node_count());
+                self.schedule.push_pull = Some(self.now + self.part_of(every));
             }
         }
         if !(here && self.lost.is_seeking()) {
