@@ -9,11 +9,16 @@ use crate::simulator::toy::Retransmit;
 
 const ROUND: Duration = Duration::from_millis(200);
 
-fn memberlist(nodes: usize, loss: f64, seeds: u64, make: fn(&Birth<'_>, u32) -> Retransmit) -> Summary {
+fn memberlist(
+    nodes: usize,
+    loss: f64,
+    seeds: u64,
+    make: fn(&Birth<'_>, u32, usize) -> Retransmit,
+) -> Summary {
     let link = Link::clean(Latency::Fixed(Duration::from_micros(200))).lossy(loss);
     let case =
         Case { nodes, link, crashed: 0.0, warm: Duration::from_secs(1), watched: Duration::from_secs(5) };
-    let summary = spread(&case, 0..seeds, move |birth| make(birth, 3));
+    let summary = spread(&case, 0..seeds, move |birth| make(birth, 3, 100));
     println!("{summary:?}, {:?} rounds", summary.rounds(ROUND));
     summary
 }

@@ -63,10 +63,11 @@ struct Deaths {
 
 impl<N: Node> Watch<N> for Deaths {
     fn told(&mut self, at_ns: u64, node: usize, told: &Told) -> Result<(), Broken> {
-        if let Told::Member { of, standing: Standing::Dead, .. } = told {
-            if *of == self.of && !std::mem::replace(&mut self.known[node], true) {
-                self.times_ns.push(at_ns);
-            }
+        if let Told::Member { of, standing: Standing::Dead, .. } = told
+            && *of == self.of
+            && !std::mem::replace(&mut self.known[node], true)
+        {
+            self.times_ns.push(at_ns);
         }
         Ok(())
     }

@@ -122,11 +122,11 @@ impl<N: Node> Watch<N> for Follow {
     }
 
     fn told(&mut self, at_ns: u64, node: usize, told: &Told) -> Result<(), Broken> {
-        if let Told::Value { key: KEY, .. } = told {
-            if !std::mem::replace(&mut self.reached[node], true) {
-                self.count += 1;
-                self.at_ns = at_ns;
-            }
+        if let Told::Value { key: KEY, .. } = told
+            && !std::mem::replace(&mut self.reached[node], true)
+        {
+            self.count += 1;
+            self.at_ns = at_ns;
         }
         Ok(())
     }

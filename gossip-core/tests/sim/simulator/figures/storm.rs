@@ -59,13 +59,12 @@ struct Arrivals {
 
 impl<N: Node> Watch<N> for Arrivals {
     fn told(&mut self, at_ns: u64, node: usize, told: &Told) -> Result<(), Broken> {
-        if let Told::Value { key, .. } = told {
-            if let Some(have) = self.have[node].get_mut(*key as usize) {
-                if !std::mem::replace(have, true) {
-                    self.missing -= 1;
-                    self.at_ns = at_ns;
-                }
-            }
+        if let Told::Value { key, .. } = told
+            && let Some(have) = self.have[node].get_mut(*key as usize)
+            && !std::mem::replace(have, true)
+        {
+            self.missing -= 1;
+            self.at_ns = at_ns;
         }
         Ok(())
     }

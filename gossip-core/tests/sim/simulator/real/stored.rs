@@ -3,7 +3,7 @@ use promha_gossip_core::state::{Config, LastWriter, Presence, Record, SnapshotAt
 use promha_gossip_core::{Heard, Key, Replica, Version};
 use xxhash_rust::xxh64::xxh64;
 
-use super::table::{Entry, Table};
+use super::table::{Entry, Table, pad};
 use crate::simulator::node::{Stamp, Told};
 
 /// A state that a whole node can have, as the simulator uses it.
@@ -111,7 +111,7 @@ impl State for Stored {
         let key = key.to_le_bytes();
         let Some(value) = value else { return self.store.delete(&key, now_ms) };
         let mut padded = value.to_le_bytes().to_vec();
-        padded.resize(self.value_bytes.max(8), 0);
+        pad(&mut padded, self.value_bytes, value);
         Some(self.store.insert(&key, &padded, now_ms).unwrap())
     }
 

@@ -103,16 +103,18 @@ impl Swim {
         let Some(open) = self.streams.get_mut(&stream) else { return };
         open.read.extend_from_slice(data);
         let Some((length, rest)) = open.read.split_first_chunk() else { return };
-        if rest.len() < u32::from_le_bytes(*length) as usize {
+        let missing = (u32::from_le_bytes(*length) as usize).saturating_sub(rest.len());
+        if missing > 0 {
+            open.read.reserve_exact(missing);
             return;
         }
         let Some(open) = self.streams.remove(&stream) else { return };
         let (kind, rest) = (open.read[4], &open.read[5..]);
         let taken = matches!(open.what, What::Taken);
         if kind == PUSH_PULL {
-            let (join, nodes) = read_nodes(rest);
+            let join = rest[0] == 1;
             // What is refused changes nothing, and the other goes on with its own.
-            let _ = self.membership.handle_push_pull(open.with, nodes.iter().copied(), join, now);
+            let _ = self.membership.handle_push_pull(open.with, read_nodes(&rest[1..]), join, now);
             if taken {
                 let data = self.all_nodes(join);
                 self.out.push_back((Transmit::Stream { stream, close: true }, data));
@@ -252,14 +254,14 @@ fn framed(data: &[u8]) -> Vec<u8> {
 const STANDINGS: [WireStanding; 4] =
     [WireStanding::Alive, WireStanding::Suspect, WireStanding::Dead, WireStanding::Left];
 
-fn read_nodes(data: &[u8]) -> (bool, Vec<NodeState<'_>>) {
-    let (mut nodes, mut rest) = (Vec::new(), &data[1..]);
-    while let Some((&standing, after)) = rest.split_first() {
-        let (length, after) = after.split_first_chunk().unwrap();
+/// Read when they are looked at: a large cluster has megabytes of them.
+fn read_nodes(mut data: &[u8]) -> impl Iterator<Item = NodeState<'_>> + Clone {
+    std::iter::from_fn(move || {
+        let (&standing, after) = data.split_first()?;
+        let (length, after) = after.split_first_chunk()?;
         let (body, after) = after.split_at(u16::from_le_bytes(*length).into());
-        rest = after;
+        data = after;
         let Ok(Message::Alive(alive)) = Message::decode(body) else { panic!("{body:?}") };
-        nodes.push(NodeState { alive, standing: STANDINGS[usize::from(standing)] });
-    }
-    (data[0] == 1, nodes)
+        Some(NodeState { alive, standing: STANDINGS[usize::from(standing)] })
+    })
 }

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
+use fastrand::Rng;
 use promha_gossip_core::dissemination::{Source, Verdict};
 use promha_gossip_core::{Heard, Key, Replica, Version};
 use xxhash_rust::xxh64::xxh64;
@@ -82,7 +83,7 @@ impl Source for Table {
         let entry = self.entries.get(&key)?;
         let start = into.len();
         entry.write(into);
-        into.resize(into.len().max(start + self.message_bytes), 0);
+        pad(into, start + self.message_bytes, entry.key);
         Some(entry.version)
     }
 }
@@ -126,6 +127,13 @@ impl Entry {
         let version = Version { stamp_ms: number(8), content: number(16) };
         Self { key: number(0), version, live: data[24] == 1 }
     }
+}
+
+/// Fills up to a length with what does not compress.
+pub fn pad(into: &mut Vec<u8>, length: usize, seed: u64) {
+    let start = into.len();
+    into.resize(length.max(start), 0);
+    Rng::with_seed(seed).fill(&mut into[start..]);
 }
 
 fn name(key: u64) -> Key {

@@ -8,9 +8,7 @@ use crate::simulator::node::{Birth, Node, Queues, Stamp, Told, Transmit, address
 
 const ROUND: Duration = Duration::from_millis(200);
 const FAN_OUT: usize = 3;
-const PAYLOAD_BYTES: usize = 24;
-/// As many as a packet of 1,400 bytes takes if each is of 200.
-const PACKET_PAYLOADS: usize = 7;
+const PACKET_BYTES: usize = 1_300;
 
 /// memberlist's rule for what its user sends, and nothing else: every round to three peers by chance whatever was sent least often, each
 /// so many times. All nodes are known from the start.
@@ -29,18 +27,19 @@ pub struct Retransmit {
     targets: Vec<usize>,
     next: Instant,
     skew_ms: i64,
+    payload_bytes: usize,
 }
 
 impl Retransmit {
     /// A node whose rounds are at its own time.
-    pub fn new(birth: &Birth<'_>, multiplier: u32) -> Self {
-        let mut node = Self::in_step(birth, multiplier);
+    pub fn new(birth: &Birth<'_>, multiplier: u32, payload_bytes: usize) -> Self {
+        let mut node = Self::in_step(birth, multiplier, payload_bytes);
         node.next += Duration::from_nanos(node.rng.u64(..ROUND.as_nanos() as u64));
         node
     }
 
     /// A node whose rounds are at the same time as everybody's, as theory has it.
-    pub fn in_step(birth: &Birth<'_>, multiplier: u32) -> Self {
+    pub fn in_step(birth: &Birth<'_>, multiplier: u32, payload_bytes: usize) -> Self {
         let limit = multiplier * ((birth.nodes + 1) as f64).log10().ceil() as u32;
         Self {
             number: birth.number,
@@ -53,6 +52,7 @@ impl Retransmit {
             targets: Vec::new(),
             next: birth.now,
             skew_ms: birth.skew_ms,
+            payload_bytes,
         }
     }
 
@@ -92,11 +92,13 @@ impl Node for Retransmit {
             return None;
         }
         self.queue.sort_by_key(|queued| queued.0);
-        for (sent, key, stamp) in self.queue.iter_mut().take(PACKET_PAYLOADS) {
+        for (sent, key, stamp) in self.queue.iter_mut().take(PACKET_BYTES / self.payload_bytes) {
             *sent += 1;
-            for number in [*key, stamp.0, stamp.1] {
+            let end = into.len() + self.payload_bytes;
+            for number in [self.payload_bytes as u64, *key, stamp.0, stamp.1] {
                 into.extend_from_slice(&number.to_le_bytes());
             }
+            into.resize(end, 0);
         }
         let limit = self.limit;
         self.queue.retain(|queued| queued.0 < limit);
@@ -121,13 +123,15 @@ impl Node for Retransmit {
     }
 
     fn queues(&self) -> Queues {
-        Queues { messages: self.queue.len(), bytes: self.queue.len() * PAYLOAD_BYTES }
+        Queues { messages: self.queue.len(), bytes: self.queue.len() * self.payload_bytes }
     }
 
     fn payloads(data: &[u8], visit: &mut dyn FnMut(u64, Stamp)) {
-        for payload in data.chunks_exact(PAYLOAD_BYTES) {
-            let number = |at: usize| u64::from_le_bytes(payload[at..at + 8].try_into().unwrap());
-            visit(number(0), (number(8), number(16)));
+        let number = |at: usize| u64::from_le_bytes(data[at..at + 8].try_into().unwrap());
+        let mut at = 0;
+        while at < data.len() {
+            visit(number(at + 8), (number(at + 16), number(at + 24)));
+            at += number(at) as usize;
         }
     }
 }

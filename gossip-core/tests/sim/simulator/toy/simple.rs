@@ -228,10 +228,10 @@ impl Simple {
     }
 
     fn probe(&mut self, now: Instant) {
-        if let Some((of, _)) = self.probed.take().filter(|(_, due)| *due <= now) {
-            if let Some(member) = self.members[of].filter(|member| member.standing == Standing::Alive) {
-                self.hear_of(of, Standing::Suspect, member.incarnation, now);
-            }
+        if let Some((of, _)) = self.probed.take().filter(|(_, due)| *due <= now)
+            && let Some(member) = self.members[of].filter(|member| member.standing == Standing::Alive)
+        {
+            self.hear_of(of, Standing::Suspect, member.incarnation, now);
         }
         if let Some(of) = self.peer(|member| matches!(member.standing, Standing::Alive | Standing::Suspect)) {
             self.probed = Some((of, now + PROBE_TIMEOUT));
@@ -459,12 +459,11 @@ impl Node for Simple {
         let Some((&NEWS, rest)) = data.split_first() else { return };
         let mut read = Read(rest);
         for _ in 0..read.number() {
-            (read.number(), read.number(), read.number());
+            let _member = [read.number(), read.number(), read.number()];
         }
         for _ in 0..read.number() {
-            let (key, stamp) = (read.number(), (read.number(), read.number()));
-            read.number();
-            visit(key, stamp);
+            let [key, stamp_ms, content, _value] = [(); 4].map(|()| read.number());
+            visit(key, (stamp_ms, content));
         }
     }
 }
