@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use node_common::{Board, Links};
-use promha_gossip_core::membership::Event as Member;
+use promha_gossip_core::membership::{Event as Member, MembershipConfig};
+use promha_gossip_core::state::{Config, Store};
 use promha_gossip_core::wire::{Codec, CodecConfig, Keyring, Standing};
-use promha_gossip_core::{Event, StreamFailure, StreamInput, Transmit};
+use promha_gossip_core::{Event, Gossip, GossipConfig, Instant, StreamFailure, StreamInput, Transmit};
 use proptest::prelude::*;
+
+const NOW_MS: u64 = 1_700_000_000_000;
 
 /// An update is with all others after one latency, in as many datagrams as there are others.
 #[test]
@@ -116,6 +119,34 @@ fn labels_and_keys_keep_others_out() {
         let refused = |event: &Event| matches!(event, Event::StreamFailed { .. });
         assert!(links.events(other).iter().any(refused));
     }
+}
+
+fn of_store(store: Store) -> Gossip<Store> {
+    let membership = MembershipConfig::lan("a", "127.0.0.1:7000".parse().unwrap());
+    let codec = Codec::new(CodecConfig::default()).unwrap();
+    Gossip::new(GossipConfig::new(membership, NOW_MS), codec, store, 1, Instant::ORIGIN).unwrap()
+}
+
+#[test]
+fn what_a_node_starts_with_is_compared_too() {
+    let mut store = Store::new(Config::default());
+    let (key, version) = store.insert(b"key", b"value", NOW_MS).unwrap();
+    assert_eq!(of_store(store).dissemination().version(key), Some(version));
+}
+
+#[test]
+fn what_has_expired_is_spoken_of_no_more() {
+    let mut node = of_store(Store::new(Config::default()));
+    let key = node.write(Instant::ORIGIN, |store, now_ms, changed| {
+        let (key, version) = store.insert_until(b"key", b"value", now_ms + 5, now_ms).unwrap();
+        changed(key, version);
+        key
+    });
+    let due = Instant::ORIGIN + Duration::from_millis(5);
+    assert!(node.poll_timeout().is_some_and(|timeout| timeout <= due));
+    assert!(node.dissemination().version(key).is_some());
+    node.handle_timeout(due);
+    assert_eq!((node.dissemination().version(key), node.replica().len()), (None, 0));
 }
 
 /// A connection that says nothing, or comes when there are too many, is closed and forgotten.

@@ -111,6 +111,22 @@ fn a_write_is_later_than_what_it_writes_over_although_the_clock_went_back() {
     assert_eq!(store.get(b"k", NOW_MS), Some(&b"4"[..]));
 }
 
+/// A node that has nothing from before writes a key that others have deleted: it hears of that, and writes it again.
+#[test]
+fn whoever_never_heard_of_a_deletion_is_told_and_writes_again() {
+    let [mut old, mut new] = [(); 2].map(|()| Store::new(Config::default()));
+    old.insert(b"k", b"old", NOW_MS).unwrap();
+    old.delete(b"k", NOW_MS + 1).unwrap();
+    let now_ms = NOW_MS + 72 * HOUR_MS;
+    old.collect(now_ms, |_| ());
+    for (attempt, held) in [(1, None), (2, Some(&b"new"[..]))] {
+        new.insert(b"k", b"new", now_ms + attempt).unwrap();
+        old.merge(&record_of(&new, b"k"), now_ms + attempt).unwrap();
+        new.merge(&record_of(&old, b"k"), now_ms + attempt).unwrap();
+        assert_eq!((old.get(b"k", now_ms), new.get(b"k", now_ms)), (held, held));
+    }
+}
+
 #[test]
 fn limits_are_told_with_their_numbers() {
     let config =
@@ -132,6 +148,8 @@ fn limits_are_told_with_their_numbers() {
     store.insert(b"abcd", b"12345678", NOW_MS).unwrap();
     assert_eq!(store.bytes(), 96 + 4 + 8);
     assert_eq!(insert(&mut store, b"b", b""), Refused::TooManyBytes { found: 108, limit: 100 });
+    assert_eq!(insert(&mut store, b"abcd", b"123456789"), Refused::TooManyBytes { found: 109, limit: 100 });
+    store.insert(b"abcd", b"1234567", NOW_MS).unwrap();
     store.delete(b"abcd", NOW_MS).unwrap();
     store.collect(NOW_MS + 25 * HOUR_MS, |_| ());
     assert_eq!((store.bytes(), store.graves()), (0, 1));

@@ -88,10 +88,12 @@ impl<R: Replica> Gossip<R> {
         now: Instant,
     ) -> Result<Self, membership::ConfigError> {
         config.membership.meta.splice(0..0, DIGESTS_MARK.iter().copied());
+        // Another seed than the membership's: they would draw the same.
+        let mut dissemination = Dissemination::new(config.dissemination, !seed, now);
+        replica.versions(&mut |key, version| dissemination.restore(key, version));
         Ok(Self {
             membership: Membership::new(config.membership, seed, now)?,
-            // Another one than the membership's: they would draw the same.
-            dissemination: Dissemination::new(config.dissemination, !seed, now),
+            dissemination,
             replica,
             packet: codec.packet(),
             codec,
@@ -215,12 +217,22 @@ impl<R: Replica> Gossip<R> {
         while let Some(session) = self.sessions.expire(now) {
             self.failed(session, StreamFailure::Timeout);
         }
+        let now_ms = self.unix_ms(now);
+        if self.replica.next_due_ms().is_some_and(|due_ms| due_ms <= now_ms) {
+            let dissemination = &mut self.dissemination;
+            self.replica.collect(now_ms, &mut |key| dissemination.forget(key));
+        }
         self.settle(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.membership.poll_timeout(), self.dissemination.poll_timeout(), self.sessions.next_deadline()]
+        let due = self.replica.next_due_ms().map(|due_ms| {
+            let elapsed_ms = due_ms.saturating_sub(self.unix_ms_at_origin);
+            Instant::since_origin(Duration::from_millis(elapsed_ms))
+        });
+        let deadline = self.sessions.next_deadline();
+        [self.membership.poll_timeout(), self.dissemination.poll_timeout(), deadline, due]
             .into_iter()
             .flatten()
             .min()

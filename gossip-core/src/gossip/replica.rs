@@ -16,6 +16,17 @@ pub trait Replica: Source {
 
     /// Takes everything another node has, as [`merge`](Self::merge) takes a message.
     fn merge_all(&mut self, state: &[u8], now_ms: u64, heard: Heard<'_>);
+
+    /// Tells of every key that there is something to be said of, and its version: what a node starts with.
+    fn versions(&self, tell: &mut dyn FnMut(Key, Version));
+
+    /// Forgets what has come to its end, and tells of which keys nothing is to be said any more. By default nothing ends.
+    fn collect(&mut self, _now_ms: u64, _forgotten: &mut dyn FnMut(Key)) {}
+
+    /// When there is something to [`collect`](Self::collect) next, in milliseconds since the Unix epoch.
+    fn next_due_ms(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Nothing to replicate: membership alone.
@@ -25,6 +36,8 @@ impl Replica for () {
     fn write_all(&self, _into: &mut Vec<u8>) {}
 
     fn merge_all(&mut self, _state: &[u8], _now_ms: u64, _heard: Heard<'_>) {}
+
+    fn versions(&self, _tell: &mut dyn FnMut(Key, Version)) {}
 }
 
 impl Source for () {

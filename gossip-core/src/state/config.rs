@@ -26,8 +26,8 @@ pub struct Config {
     pub max_value_bytes: usize,
     /// The most keys, deleted ones included. More are refused; those that are known still change. Default: a million.
     pub max_entries: usize,
-    /// The most bytes of keys and values, and 96 more for each of them, with which another key is taken. Keys that are known still grow:
-    /// what is never exceeded is [`max_entries`](Self::max_entries) times the longest key and value. Default: 256 MiB.
+    /// The most bytes of keys and values, and 96 more for each of them. Beyond it no other key is taken, and no known one grows; the last one
+    /// taken may end beyond it. Default: 256 MiB.
     pub max_bytes: usize,
     /// How many keys there are at most of which it is kept that they [changed](super::Store::poll_change). Of more it is only counted.
     /// Default: a million.

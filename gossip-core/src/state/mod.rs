@@ -36,7 +36,9 @@
 //! # Ends
 //!
 //! A deletion is a record like any other for [`tombstone_ms`](Config::tombstone_ms). After that, and of a key that has expired, only its hash
-//! and the time of its end are kept, for [`grave_ms`](Config::grave_ms). Whoever brings back what had come to its end is told a deletion. When
+//! and the time of its end are kept, for [`grave_ms`](Config::grave_ms). Whoever brings back what had come to its end is told a deletion. So is
+//! whoever writes such a key for the first time and has never heard of its end, also long after it: that write is lost, and the next one begins
+//! another life. When
 //! even that is forgotten, unknown keys of that time or an earlier one are refused.
 //!
 //! # Clocks

@@ -20,6 +20,8 @@ pub struct Store<M = LastWriter> {
     pub(super) graves: Graves,
     /// When entries are to be collected.
     due: BTreeSet<(u64, Key)>,
+    /// Keys that came to their end before anybody collected them.
+    ended: Vec<Key>,
     bytes: usize,
     live: usize,
     changes: Changes,
@@ -70,6 +72,7 @@ impl<M: Merge> Store<M> {
             entries: BTreeMap::new(),
             graves: Graves::default(),
             due: BTreeSet::new(),
+            ended: Vec::new(),
             bytes: 0,
             live: 0,
             changes: Changes::default(),
@@ -326,7 +329,14 @@ impl<M: Merge> Store<M> {
         }
         match self.entries.get(&name) {
             Some(entry) if *entry.key != *record.key => Err(Refused::Collision),
-            Some(_) => Ok(()),
+            Some(entry) => {
+                let grown = self.bytes - entry.value.as_ref().map_or(0, |value| value.len()) + value_bytes;
+                // What is known or older is not taken anyway, and whoever sent it is to hear of that.
+                if grown > self.bytes.max(max_bytes) && record.version() > entry.version {
+                    return Err(Refused::TooManyBytes { found: grown, limit: max_bytes });
+                }
+                Ok(())
+            }
             None if self.entries.len() >= max_entries => {
                 Err(Refused::TooManyEntries { found: self.entries.len(), limit: max_entries })
             }
@@ -397,6 +407,7 @@ impl<M: Merge> Store<M> {
     fn bury_expired(&mut self, name: Key, now_ms: u64) {
         if self.entries.get(&name).is_some_and(|entry| entry.has_expired(now_ms)) {
             self.bury(name, now_ms);
+            self.ended.push(name);
         }
     }
 
@@ -456,13 +467,21 @@ impl<M: Merge> Store<M> {
             && due_ms <= now_ms
         {
             self.bury(name, now_ms);
-            collected(name);
+            self.ended.push(name);
+        }
+        for name in self.ended.drain(..) {
+            if !self.entries.contains_key(&name) {
+                collected(name);
+            }
         }
         self.graves.collect(now_ms);
     }
 
     /// When there is something to [`collect`](Self::collect) next, in milliseconds since the Unix epoch.
     pub fn next_due_ms(&self) -> Option<u64> {
+        if !self.ended.is_empty() {
+            return Some(0);
+        }
         self.due.first().map(|&(due_ms, _)| due_ms).into_iter().chain(self.graves.next_due_ms()).min()
     }
 

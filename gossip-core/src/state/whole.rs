@@ -64,6 +64,8 @@ impl<M: Merge> Replica for Store<M> {
     fn merge(&mut self, message: &[u8], now_ms: u64, heard: Heard<'_>) {
         match Store::merge(self, message, now_ms) {
             Ok(merged) => tell(merged, heard),
+            // It will not be refused any more when its time has come.
+            Err(Refused::Ahead { .. }) => {}
             // That it is refused is remembered, so that it is not asked for again.
             Err(_) => {
                 if let Ok(record) = Record::decode(message) {
@@ -79,6 +81,18 @@ impl<M: Merge> Replica for Store<M> {
 
     fn merge_all(&mut self, state: &[u8], now_ms: u64, heard: Heard<'_>) {
         Store::merge_all(self, state, now_ms, |merged| tell(merged, heard));
+    }
+
+    fn versions(&self, tell: &mut dyn FnMut(Key, Version)) {
+        Store::versions(self).for_each(|(key, version)| tell(key, version));
+    }
+
+    fn collect(&mut self, now_ms: u64, forgotten: &mut dyn FnMut(Key)) {
+        Store::collect(self, now_ms, forgotten);
+    }
+
+    fn next_due_ms(&self) -> Option<u64> {
+        Store::next_due_ms(self)
     }
 }
 

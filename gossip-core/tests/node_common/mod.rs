@@ -86,6 +86,10 @@ impl Replica for Board {
             self.merge(message, now_ms, heard);
         }
     }
+
+    fn versions(&self, tell: &mut dyn FnMut(Key, Version)) {
+        self.0.iter().for_each(|(&key, (_, value))| tell(key, Self::version_of(value)));
+    }
 }
 
 /// One end of a connection.

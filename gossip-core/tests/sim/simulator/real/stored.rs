@@ -11,8 +11,6 @@ pub trait State: Replica {
     fn start(snapshot: Option<&[u8]>, message_bytes: usize, now_ms: u64) -> Self;
     /// Writes a value or deletes it; nothing if there is nothing to delete.
     fn write(&mut self, key: u64, value: Option<u64>, now_ms: u64) -> Option<(Key, Version)>;
-    /// All versions that it has.
-    fn versions(&self, visit: &mut dyn FnMut(Key, Version));
     fn value(&self, key: u64) -> Option<(Stamp, bool)>;
     fn poll_told(&mut self) -> Option<Told>;
     fn snapshot(&self) -> Vec<u8>;
@@ -30,10 +28,6 @@ impl State for Table {
     fn write(&mut self, key: u64, value: Option<u64>, now_ms: u64) -> Option<(Key, Version)> {
         let entry = Self::write(self, key, value, now_ms);
         Some((entry.name(), entry.version))
-    }
-
-    fn versions(&self, visit: &mut dyn FnMut(Key, Version)) {
-        self.entries().for_each(|entry| visit(entry.name(), entry.version));
     }
 
     fn value(&self, key: u64) -> Option<(Stamp, bool)> {
@@ -96,6 +90,18 @@ impl Replica for Stored {
     fn merge_all(&mut self, state: &[u8], now_ms: u64, heard: Heard<'_>) {
         Replica::merge_all(&mut self.store, state, now_ms, heard);
     }
+
+    fn versions(&self, tell: &mut dyn FnMut(Key, Version)) {
+        Replica::versions(&self.store, tell);
+    }
+
+    fn collect(&mut self, now_ms: u64, forgotten: &mut dyn FnMut(Key)) {
+        Replica::collect(&mut self.store, now_ms, forgotten);
+    }
+
+    fn next_due_ms(&self) -> Option<u64> {
+        Replica::next_due_ms(&self.store)
+    }
 }
 
 impl State for Stored {
@@ -113,10 +119,6 @@ impl State for Stored {
         let mut padded = value.to_le_bytes().to_vec();
         pad(&mut padded, self.value_bytes, value);
         Some(self.store.insert(&key, &padded, now_ms).unwrap())
-    }
-
-    fn versions(&self, visit: &mut dyn FnMut(Key, Version)) {
-        self.store.versions().for_each(|(key, version)| visit(key, version));
     }
 
     fn value(&self, key: u64) -> Option<(Stamp, bool)> {

@@ -104,6 +104,10 @@ impl Replica for Table {
             self.merge(message, now_ms, heard);
         }
     }
+
+    fn versions(&self, tell: &mut dyn FnMut(Key, Version)) {
+        self.entries().for_each(|entry| tell(entry.name(), entry.version));
+    }
 }
 
 impl Entry {

@@ -28,9 +28,7 @@ impl<S: State> Whole<S> {
         let lan = MembershipConfig::lan(name(birth.number), address(birth.number));
         let config = change(GossipConfig::new(lan, wall_ms(Instant::ORIGIN, birth.skew_ms)));
         let state = S::start(birth.snapshot, message_bytes, wall_ms(birth.now, birth.skew_ms));
-        let mut gossip = Gossip::new(config, codec(), state, birth.seed, birth.now).unwrap();
-        // What it knows from before is known to the layer below as well.
-        gossip.write(birth.now, |state, _, told| state.versions(told));
+        let gossip = Gossip::new(config, codec(), state, birth.seed, birth.now).unwrap();
         Self { gossip, now: birth.now }
     }
 
