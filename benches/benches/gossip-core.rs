@@ -218,7 +218,7 @@ impl<'a> Rival<'a> {
         }
     }
 
-    fn to_vec(&self) -> Vec<u8> {
+    fn encoded(&self) -> Vec<u8> {
         let mut body = Vec::new();
         self.encode(&mut body);
         body
@@ -279,7 +279,7 @@ fn write_compound(messages: &[Rival<'_>], into: &mut Vec<u8>) {
 
 /// A compound message of messages that were written one by one, as memberlist does it.
 fn compound(messages: &[Rival<'_>]) -> Vec<u8> {
-    let bodies: Vec<Vec<u8>> = messages.iter().map(Rival::to_vec).collect();
+    let bodies: Vec<Vec<u8>> = messages.iter().map(Rival::encoded).collect();
     let mut compound = vec![7, messages.len() as u8];
     for body in &bodies {
         compound.extend_from_slice(&(body.len() as u16).to_be_bytes());
