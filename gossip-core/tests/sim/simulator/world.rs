@@ -658,13 +658,13 @@ impl<N: Node, W: Watch<N>> World<N, W> {
         let (arrival, next) = self.streams.arrive(due, self.reach(to), cut);
         next.into_iter().for_each(|due| self.put_due(due));
         match arrival {
-            Some(Heard::There(arrival)) => self.hear(to, due, arrival),
-            Some(Heard::Back(arrival)) => self.hear(from, due, arrival),
+            Some(Heard::There(arrival)) => self.hear(to, from, due, arrival),
+            Some(Heard::Back(arrival)) => self.hear(from, to, due, arrival),
             None => {}
         }
     }
 
-    fn hear(&mut self, seat: usize, due: Due, arrival: Arrival) {
+    fn hear(&mut self, seat: usize, with: usize, due: Due, arrival: Arrival) {
         let now = instant(self.now_ns);
         let Some(node) = &mut self.seats[seat].node else { return };
         let mut tag = 0u64;
@@ -680,6 +680,8 @@ impl<N: Node, W: Watch<N>> World<N, W> {
                 node.handle_stream(name, StreamInput::Connected, now);
             }
             Arrival::Data(name, bytes) => {
+                let held = self.watch.streamed(self.now_ns, with, seat);
+                self.failure = self.failure.take().or(failure(self.now_ns, held));
                 tag = xxh64(&bytes, 2);
                 node.handle_stream(name, StreamInput::Data(&bytes), now);
                 spent = Some(bytes);
@@ -706,15 +708,17 @@ impl<N: Node, W: Watch<N>> World<N, W> {
     }
 
     fn note(&mut self, held: Result<(), Broken>) {
-        if let Err(Broken { check, what }) = held {
-            self.fail(check, what);
-        }
+        self.failure = self.failure.take().or(failure(self.now_ns, held));
     }
 
     fn fail(&mut self, check: &'static str, what: String) {
-        let at = self.now();
-        self.failure.get_or_insert(Failure { check, at, what });
+        self.note(Err(Broken { check, what }));
     }
+}
+
+fn failure(at_ns: u64, held: Result<(), Broken>) -> Option<Failure> {
+    let Broken { check, what } = held.err()?;
+    Some(Failure { check, at: Duration::from_nanos(at_ns), what })
 }
 
 /// Where somebody calls from: at its address, and not from the port that it listens at.
