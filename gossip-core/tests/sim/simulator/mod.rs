@@ -2,8 +2,10 @@
 //! the tests and by the command `simulate`.
 //!
 //! - [`world`] runs it: time jumps from event to event ([`wheel`]), datagrams travel a [`network`], bytes travel [`streams`];
-//! - [`node`] is what a node has to offer; [`toy`] are nodes made to test the simulator and to compare with;
-//! - [`checks`] are what must hold at every step and in the end.
+//! - [`node`] is what a node has to offer; [`toy`] are nodes made to test the simulator and to compare with, [`real`] are ours: each layer
+//!   alone, and all together; [`kinds`] names them;
+//! - [`checks`] are what must hold at every step and in the end;
+//! - [`plan`] makes a scenario of a seed, [`night`] plays many, [`bugs`] are known ones; [`figures`] is what is measured.
 
 #![allow(
     dead_code,

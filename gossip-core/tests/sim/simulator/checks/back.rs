@@ -37,6 +37,12 @@ impl<N: Node> Watch<N> for NoMessageBackToOrigin {
         Ok(())
     }
 
+    fn streamed(&mut self, _at_ns: u64, from: usize, to: usize) -> Result<(), Broken> {
+        // All that it has may come over it, as it was when the stream began.
+        self.had.retain(|(had, _, _, with)| (*had, *with) != (to, from));
+        Ok(())
+    }
+
     fn told(&mut self, _at_ns: u64, node: usize, told: &Told) -> Result<(), Broken> {
         // Whom it does not know, or takes for gone, is a stranger of whom it does not keep what it had.
         match told {

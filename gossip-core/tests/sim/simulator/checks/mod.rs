@@ -34,6 +34,11 @@ pub trait Watch<N> {
         Ok(())
     }
 
+    /// A node is about to handle bytes of a stream.
+    fn streamed(&mut self, _at_ns: u64, _from: usize, _to: usize) -> Result<(), Broken> {
+        Ok(())
+    }
+
     fn told(&mut self, _at_ns: u64, _node: usize, _told: &Told) -> Result<(), Broken> {
         Ok(())
     }
@@ -81,6 +86,10 @@ impl<N> Watch<N> for Checks<N> {
 
     fn received(&mut self, at_ns: u64, from: usize, to: usize, data: &[u8]) -> Result<(), Broken> {
         self.0.iter_mut().try_for_each(|watch| watch.received(at_ns, from, to, data))
+    }
+
+    fn streamed(&mut self, at_ns: u64, from: usize, to: usize) -> Result<(), Broken> {
+        self.0.iter_mut().try_for_each(|watch| watch.streamed(at_ns, from, to))
     }
 
     fn told(&mut self, at_ns: u64, node: usize, told: &Told) -> Result<(), Broken> {

@@ -1,18 +1,23 @@
 //! The engine: nodes, a network between them, and time that jumps from one event to the next. One seed is one run, byte for byte.
 
+mod action;
+mod faults;
+mod traffic;
+
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use fastrand::Rng;
 use xxhash_rust::xxh64::xxh64;
 
 use super::checks::{Broken, Watch};
-use super::network::{Fate, Network, Set};
-use super::node::{Birth, Node, StreamInput, Transmit, address, instant, nanos, number};
-use super::streams::{Arrival, Due, Heard, Reach, Streams};
+use super::network::{Fate, Network};
+use super::node::{Birth, Node, Transmit, address, instant, nanos, number};
+use super::streams::{Due, Streams};
 use super::wheel::Wheel;
+
+pub use action::{Action, Running};
 
 /// How often a node may ask to be woken at one moment, and how many packets it may send at once, before that counts as a fault.
 const SPINS: u32 = 1_000;
@@ -20,82 +25,6 @@ const BURST: u32 = 200_000;
 
 /// How much a socket keeps for a process that does not read: what Linux does by default.
 const SOCKET_BYTES: usize = 212_992;
-
-/// What happens to the world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    Start {
-        node: usize,
-        seeds: Vec<usize>,
-    },
-    /// Nobody of `from` reaches anybody of `to` until it is healed.
-    Cut {
-        id: u32,
-        from: Set,
-        to: Set,
-    },
-    Heal {
-        id: u32,
-    },
-    /// Of a thousand datagrams so many are lost, come twice or are held back for up to so long.
-    Weather {
-        loss: u32,
-        duplicate: u32,
-        held: u32,
-        held_for: Duration,
-    },
-    /// Everything is healed and everybody runs on.
-    Calm,
-    Pause {
-        node: usize,
-    },
-    Resume {
-        node: usize,
-    },
-    /// The process ends without a word; its host says so to whoever connects, or says nothing.
-    Crash {
-        node: usize,
-        silent: bool,
-    },
-    /// It writes down what it knows.
-    Snapshot {
-        node: usize,
-    },
-    /// It starts again, with what it wrote down last or with nothing.
-    Restart {
-        node: usize,
-        with_state: bool,
-        seeds: Vec<usize>,
-    },
-    Leave {
-        node: usize,
-    },
-    Write {
-        node: usize,
-        key: u64,
-        value: Option<u64>,
-    },
-    Skew {
-        node: usize,
-        skew_ms: i64,
-    },
-    /// It is asked for what is due although nothing is.
-    Poke {
-        node: usize,
-    },
-}
-
-/// How a node is, as only the world knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Running {
-    /// Not started yet.
-    Unborn,
-    Up,
-    Paused,
-    Down {
-        silent: bool,
-    },
-}
 
 /// A place for a node: it stays when the node crashes.
 pub struct Seat<N> {
@@ -271,68 +200,6 @@ impl<N: Node, W: Watch<N>> World<N, W> {
         self.failure.is_none()
     }
 
-    /// Lets something happen now.
-    pub fn act(&mut self, action: &Action) {
-        let now = instant(self.now_ns);
-        match action {
-            Action::Start { node, seeds } => self.start(*node, seeds),
-            Action::Cut { id, from, to } => self.network.cut(*id, from.clone(), to.clone()),
-            Action::Heal { id } => self.network.heal(*id),
-            Action::Weather { loss, duplicate, held, held_for } => self.network.change(|link| {
-                link.loss = f64::from(*loss) / 1000.0;
-                link.duplicate = f64::from(*duplicate) / 1000.0;
-                link.held = f64::from(*held) / 1000.0;
-                link.held_for = *held_for;
-            }),
-            Action::Calm => self.calm(),
-            Action::Pause { node } => {
-                if self.seats[*node].running == Running::Up {
-                    self.becomes(*node, Running::Paused);
-                }
-            }
-            Action::Resume { node } => self.resume(*node),
-            Action::Crash { node, silent } => self.crash(*node, *silent),
-            Action::Snapshot { node } => {
-                if let (Running::Up, Some(running)) = (self.seats[*node].running, &self.seats[*node].node) {
-                    self.seats[*node].snapshot = running.snapshot();
-                }
-            }
-            Action::Restart { node, with_state, seeds } => {
-                if matches!(self.seats[*node].running, Running::Down { .. }) {
-                    self.seats[*node].life += 1;
-                    if !with_state {
-                        self.seats[*node].snapshot = None;
-                    }
-                    self.start(*node, seeds);
-                }
-            }
-            Action::Leave { node } => {
-                if self.seats[*node].running == Running::Up {
-                    self.seats[*node].leaving = true;
-                    self.with(*node, |node| node.leave(now));
-                }
-            }
-            Action::Write { node, key, value } => {
-                if self.seats[*node].running == Running::Up {
-                    self.with(*node, |node| node.write(*key, *value, now));
-                }
-            }
-            Action::Skew { node, skew_ms } => {
-                self.seats[*node].skew_ms = *skew_ms;
-                if let Some(running) = &mut self.seats[*node].node {
-                    running.skew(*skew_ms);
-                }
-            }
-            Action::Poke { node } => {
-                if self.seats[*node].running == Running::Up {
-                    self.with(*node, |node| node.handle_timeout(now));
-                }
-            }
-        }
-        let held = self.watch.acted(self.now_ns, action, &self.seats);
-        self.note(held);
-    }
-
     /// Has a datagram arrive now, as if that node had sent it.
     pub fn inject(&mut self, from: usize, to: usize, data: &[u8]) {
         let mut bytes = self.spare.pop().unwrap_or_default();
@@ -345,110 +212,6 @@ impl<N: Node, W: Watch<N>> World<N, W> {
         match self.watch.settled(self.now_ns, &self.seats) {
             Ok(()) => Ok(()),
             Err(broken) => Err(Failure { check: broken.check, at: self.now(), what: broken.what }),
-        }
-    }
-
-    fn start(&mut self, seat: usize, seeds: &[usize]) {
-        let nodes = self.seats.len();
-        self.watch.starts(self.now_ns, seat);
-        let snapshot = self.seats[seat].snapshot.take();
-        let birth = Birth {
-            number: seat,
-            nodes,
-            life: self.seats[seat].life,
-            seed: self.rng.u64(..),
-            now: instant(self.now_ns),
-            skew_ms: self.seats[seat].skew_ms,
-            snapshot: snapshot.as_deref(),
-        };
-        let node = (self.make)(&birth);
-        self.seats[seat].node = Some(node);
-        self.seats[seat].snapshot = snapshot;
-        self.seats[seat].leaving = false;
-        self.seats[seat].wake_ns = u64::MAX;
-        self.becomes(seat, Running::Up);
-        let seeds: Vec<_> = seeds.iter().map(|&seed| address(seed)).collect();
-        let now = instant(self.now_ns);
-        self.with(seat, |node| {
-            if !seeds.is_empty() {
-                node.join(&seeds, now);
-            }
-        });
-    }
-
-    fn calm(&mut self) {
-        self.network.heal_all();
-        self.network.change(|link| {
-            (link.loss, link.duplicate, link.held) = (0.0, 0.0, 0.0);
-        });
-        for seat in 0..self.seats.len() {
-            self.resume(seat);
-        }
-    }
-
-    /// A process that was stopped finds everything at once: its timers, all late, and what its sockets kept. Chance says which first.
-    fn resume(&mut self, seat: usize) {
-        if self.seats[seat].running != Running::Paused {
-            return;
-        }
-        self.becomes(seat, Running::Up);
-        // The wake-up for which it was stopped came and went.
-        self.seats[seat].wake_ns = u64::MAX;
-        let timers_first = self.rng.bool();
-        if timers_first {
-            self.wake_late(seat);
-        }
-        while let Some(place) = self.seats[seat].socket.pop_front() {
-            self.arrive(place);
-        }
-        self.seats[seat].socket_bytes = 0;
-        self.unpark(seat);
-        if !timers_first {
-            self.wake_late(seat);
-        }
-        self.schedule(seat);
-    }
-
-    /// Timers may set others that are late as well.
-    fn wake_late(&mut self, seat: usize) {
-        let now = instant(self.now_ns);
-        for _ in 0..10 {
-            let due = self.seats[seat].node.as_ref().and_then(Node::poll_timeout);
-            if due.is_none_or(|due| due > now) {
-                return;
-            }
-            self.with(seat, |node| node.handle_timeout(now));
-        }
-    }
-
-    fn crash(&mut self, seat: usize, silent: bool) {
-        if !matches!(self.seats[seat].running, Running::Up | Running::Paused) {
-            return;
-        }
-        self.becomes(seat, Running::Down { silent });
-        self.seats[seat].node = None;
-        self.seats[seat].wake_ns = u64::MAX;
-        self.seats[seat].socket_bytes = 0;
-        while let Some(place) = self.seats[seat].socket.pop_front() {
-            self.recycle(place);
-        }
-        let reach = self.reach(seat);
-        let mut dues = Vec::new();
-        self.streams.crash(seat, reach, self.now_ns, |due| dues.push(due));
-        dues.into_iter().for_each(|due| self.put_due(due));
-        self.unpark(seat);
-    }
-
-    fn becomes(&mut self, seat: usize, running: Running) {
-        self.seats[seat].running = running;
-        self.seats[seat].since_ns = self.now_ns;
-    }
-
-    fn reach(&self, seat: usize) -> Reach {
-        match self.seats[seat].running {
-            Running::Up | Running::Paused => Reach::Up,
-            Running::Unborn | Running::Down { silent: false } => Reach::Refused,
-            Running::Down { silent: true } => Reach::Silent,
         }
     }
 
@@ -631,95 +394,18 @@ impl<N: Node, W: Watch<N>> World<N, W> {
         self.spare.push(bytes);
     }
 
-    fn put_due(&mut self, due: Due) {
-        let place = match self.unused_dues.pop() {
-            Some(place) => {
-                self.dues[place as usize] = due;
-                place
-            }
-            None => {
-                self.dues.push(due);
-                self.dues.len() as u32 - 1
-            }
-        };
-        self.wheel.put(due.at_ns.max(self.now_ns), Event::Stream(place));
-    }
-
-    fn stream_due(&mut self, place: u32) {
-        let due = Due { at_ns: self.now_ns, ..self.dues[place as usize] };
-        self.unused_dues.push(place);
-        let Some((from, to)) = self.streams.ends(due) else { return };
-        if self.seats[to].running == Running::Paused {
-            // The host keeps it for the process.
-            self.seats[to].inbox.push_back(due);
-            return;
-        }
-        let cut = !self.network.reaches(from, to) || !self.network.reaches(to, from);
-        let (arrival, next) = self.streams.arrive(due, self.reach(to), cut);
-        next.into_iter().for_each(|due| self.put_due(due));
-        match arrival {
-            Some(Heard::There(arrival)) => self.hear(to, due, arrival),
-            Some(Heard::Back(arrival)) => self.hear(from, due, arrival),
-            None => {}
-        }
-    }
-
-    fn hear(&mut self, seat: usize, due: Due, arrival: Arrival) {
-        let now = instant(self.now_ns);
-        let Some(node) = &mut self.seats[seat].node else { return };
-        let mut tag = 0u64;
-        let mut spent = None;
-        match arrival {
-            Arrival::Open { from } => {
-                let name = node.accept(caller(from, due), now);
-                let next = self.streams.accepted(due.end, name, self.now_ns, &mut self.network);
-                next.into_iter().for_each(|due| self.put_due(due));
-            }
-            Arrival::Connected(name) => {
-                tag = 1;
-                node.handle_stream(name, StreamInput::Connected, now);
-            }
-            Arrival::Data(name, bytes) => {
-                tag = xxh64(&bytes, 2);
-                node.handle_stream(name, StreamInput::Data(&bytes), now);
-                spent = Some(bytes);
-            }
-            Arrival::Closed(name) => {
-                tag = 3;
-                node.handle_stream(name, StreamInput::Closed, now);
-            }
-            Arrival::Failed(name) => {
-                tag = 4;
-                node.handle_stream(name, StreamInput::Failed, now);
-            }
-        }
-        self.trace = xxh64(&tag.to_le_bytes(), self.trace ^ self.now_ns.rotate_left(20) ^ seat as u64);
-        spent.into_iter().for_each(|bytes| self.streams.recycle(bytes));
-        self.drain(seat);
-    }
-
-    /// What was kept for a process is due now.
-    fn unpark(&mut self, seat: usize) {
-        while let Some(due) = self.seats[seat].inbox.pop_front() {
-            self.put_due(Due { at_ns: self.now_ns, ..due });
-        }
-    }
-
     fn note(&mut self, held: Result<(), Broken>) {
-        if let Err(Broken { check, what }) = held {
-            self.fail(check, what);
-        }
+        self.failure = self.failure.take().or(failure(self.now_ns, held));
     }
 
     fn fail(&mut self, check: &'static str, what: String) {
-        let at = self.now();
-        self.failure.get_or_insert(Failure { check, at, what });
+        self.note(Err(Broken { check, what }));
     }
 }
 
-/// Where somebody calls from: at its address, and not from the port that it listens at.
-fn caller(from: usize, due: Due) -> SocketAddr {
-    SocketAddr::new(address(from).ip(), 32_768 + (due.turn % 16_384) as u16)
+fn failure(at_ns: u64, held: Result<(), Broken>) -> Option<Failure> {
+    let Broken { check, what } = held.err()?;
+    Some(Failure { check, at: Duration::from_nanos(at_ns), what })
 }
 
 impl fmt::Display for Failure {
