@@ -92,7 +92,8 @@ impl Dissemination {
         } else if !has(flags::MORE) {
             self.wake_for_difference();
             self.explain(from, flags, root, compared.root);
-            if self.index.len() as u64 > MANY_KEYS && keys < self.index.len() as u64 / 2 {
+            let here = self.index.len() as u64;
+            if here > MANY_KEYS && keys < here / 2 && !self.is_under_way(here - keys) {
                 self.report_behind(from);
             }
         }
@@ -198,7 +199,8 @@ impl Dissemination {
             self.tell(from, Tell::Range(differing[(start + at) % differing.len()]));
         }
         let is_most = range == Range::ALL && differing.len() > CHILDREN / 2;
-        if is_most && self.index.len() as u64 > MANY_KEYS {
+        let here = self.index.len() as u64;
+        if is_most && here > MANY_KEYS && !self.is_under_way(here) {
             self.report_behind(from);
         }
     }
@@ -292,6 +294,11 @@ impl Dissemination {
         if lane.has_payload() && lane.is_open(self.config.window_bytes) {
             self.make_ready(peer);
         }
+    }
+
+    /// Whether so many keys differ because that much is new: it is on its way by itself.
+    fn is_under_way(&self, keys: u64) -> bool {
+        self.hot.len() as u64 >= keys / 2
     }
 
     fn report_behind(&mut self, peer: PeerId) {
