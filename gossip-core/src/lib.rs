@@ -11,7 +11,7 @@ pub mod wire;
 
 pub use gossip::{
     DatagramError, Event, Gossip, GossipConfig, Heard, Replica, StreamFailure, StreamId, StreamInput,
-    Transmit,
+    Transmit, user_meta,
 };
 pub use key::{Key, Version};
 pub use peer::PeerId;

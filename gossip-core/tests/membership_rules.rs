@@ -324,10 +324,6 @@ fn configurations_that_cannot_be() {
             changed(|config| config.probe_timeout = SECOND),
             "probe_timeout is 1s, must be less than probe_interval, 1s",
         ),
-        (
-            changed(|config| config.packet_limit_bytes = 100),
-            "packet_limit_bytes is 100, must be at least 1200",
-        ),
     ] {
         assert_eq!(change, error);
     }

@@ -149,6 +149,35 @@ fn what_has_expired_is_spoken_of_no_more() {
     assert_eq!((node.dissemination().version(key), node.replica().len()), (None, 0));
 }
 
+/// More large messages at once than there may be connections: all come in the end.
+#[test]
+fn too_many_large_messages_wait() {
+    let mut links = Links::of(3);
+    links.settle();
+    let large = "x".repeat(5_000);
+    for number in 0..200 {
+        links.write(0, &format!("key-{number}"), &large);
+    }
+    assert!(links.node(0).streams() <= 128);
+    links.run(Duration::from_secs(60));
+    for node in 1..3 {
+        assert_eq!(links.board(node).len(), 200, "node {node}");
+    }
+}
+
+#[test]
+fn what_a_node_says_of_itself_changes_everywhere() {
+    let mut links = Links::of(3);
+    links.settle();
+    let now = links.now;
+    links.node_mut(1).update_meta(b"zone=a", now).unwrap();
+    links.run(Duration::from_secs(5));
+    let membership = links.node(2).membership();
+    let meta = membership.member(membership.peer_of("node-1").unwrap()).unwrap().meta();
+    assert_eq!(promha_gossip_core::user_meta(meta), b"zone=a");
+    assert!(links.node_mut(1).update_meta(&[0; 512], now).is_err(), "there is a mark before it");
+}
+
 /// A connection that says nothing, or comes when there are too many, is closed and forgotten.
 #[test]
 fn connections_are_limited_in_number_and_time() {

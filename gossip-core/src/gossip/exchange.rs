@@ -96,7 +96,7 @@ impl<R: Replica> Gossip<R> {
         if let Some(Purpose::PushPull { to, .. }) = session.purpose {
             self.membership.handle_push_pull_failed(to);
         }
-        self.events.push_back(Event::StreamFailed { with: session.remote, reason });
+        self.report(Event::StreamFailed { with: session.remote, reason });
     }
 
     /// Says the last thing on a connection.
@@ -150,7 +150,7 @@ impl<R: Replica> Gossip<R> {
             }
         });
         let (nodes, state_bytes) = (nodes.count(), all.user_state.len());
-        self.events.push_back(Event::Exchanged { with, nodes, state_bytes });
+        self.report(Event::Exchanged { with, nodes, state_bytes });
         Ok(())
     }
 
@@ -163,9 +163,17 @@ impl<R: Replica> Gossip<R> {
         }
         let (message_bytes, limit_bytes) = (message.len(), self.codec.config().limits.user_message_bytes);
         if message_bytes > limit_bytes {
-            self.events.push_back(Event::TooLarge { key, message_bytes, limit_bytes });
+            self.report(Event::TooLarge { key, message_bytes, limit_bytes });
         } else {
+            // Of too many at once some are left to be asked for again when digests are compared.
             self.sessions.dial(to, Purpose::User { key, message }, now);
+        }
+    }
+
+    /// Asks for a push/pull exchange.
+    pub(super) fn exchange(&mut self, to: SocketAddr, join: bool, whole: bool, now: Instant) {
+        if !self.sessions.dial(to, Purpose::PushPull { to, join, whole }, now) {
+            self.membership.handle_push_pull_failed(to);
         }
     }
 }

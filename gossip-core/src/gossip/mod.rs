@@ -17,11 +17,14 @@ pub use stream::{StreamId, StreamInput, Transmit};
 use self::sessions::{Purpose, Sessions};
 use crate::dissemination::{self, ControlError, Dissemination, Speaks};
 use crate::membership::{self, Membership, MembershipConfig, Outgoing, Profile};
-use crate::wire::{Codec, Message, Packet};
+use crate::wire::{Codec, Keyring, Message, Packet};
 use crate::{Instant, Key, PeerId, Version};
 
 /// How a node begins what it says of itself, so that others know that it understands digests.
 const DIGESTS_MARK: &[u8] = b"promha/1 ";
+
+/// How many events wait to be asked for.
+const MAX_EVENTS: usize = 65_536;
 
 /// The first version of memberlist's protocol with checksums.
 const CRC_VERSION: u8 = 5;
@@ -37,7 +40,8 @@ pub struct GossipConfig {
     pub unix_ms_at_origin: u64,
     /// How long a connection may take. Default 10 s.
     pub stream_timeout: Duration,
-    /// How many connections there may be at once; of more, those that come in are closed unheard. Default 128.
+    /// How many connections there may be at once, of those that come in and of those that are asked for each. Of more, those that come in are
+    /// closed unheard, and what the others were for is done later. Default 128.
     pub max_streams: usize,
 }
 
@@ -70,6 +74,7 @@ pub struct Gossip<R> {
     /// Where members are: a datagram says no more of who sent it.
     addresses: BTreeMap<SocketAddr, PeerId>,
     events: VecDeque<Event>,
+    events_lost: u64,
     unix_ms_at_origin: u64,
     scratch: Vec<u8>,
 }
@@ -100,6 +105,7 @@ impl<R: Replica> Gossip<R> {
             sessions: Sessions::new(config.stream_timeout, config.max_streams),
             addresses: BTreeMap::new(),
             events: VecDeque::new(),
+            events_lost: 0,
             unix_ms_at_origin: config.unix_ms_at_origin,
             scratch: Vec::new(),
         })
@@ -155,6 +161,22 @@ impl<R: Replica> Gossip<R> {
     pub fn leave(&mut self, now: Instant) {
         self.membership.leave(now);
         self.settle(now);
+    }
+
+    /// Changes what this node says of itself, and tells everybody.
+    ///
+    /// # Errors
+    ///
+    /// When it is longer than a node may say; nothing is changed then.
+    pub fn update_meta(&mut self, meta: &[u8], now: Instant) -> Result<(), membership::ConfigError> {
+        self.membership.update_meta(&[DIGESTS_MARK, meta].concat(), now)?;
+        self.settle(now);
+        Ok(())
+    }
+
+    /// The keys that datagrams and connections are encrypted with, if they are, to add, use and remove some.
+    pub fn keyring_mut(&mut self) -> Option<&mut Keyring> {
+        self.codec.keyring_mut()
     }
 
     /// A datagram came in.
@@ -256,7 +278,7 @@ impl<R: Replica> Gossip<R> {
                 Outgoing::PushPull { to, join } => {
                     // Peers that compare digests know what they lack; the whole state is for those who do not, or join.
                     let whole = join || !self.compares(to);
-                    self.sessions.dial(to, Purpose::PushPull { to, join, whole }, now);
+                    self.exchange(to, join, whole, now);
                 }
                 Outgoing::FallbackPing { to, peer, seq_no } => {
                     self.sessions.dial(to, Purpose::FallbackPing { peer, seq_no }, now);
@@ -278,23 +300,36 @@ impl<R: Replica> Gossip<R> {
         Transmit::Datagram { to }
     }
 
-    /// What happened, oldest first.
+    /// What happened, oldest first. What nobody asks for is lost when there is too much of it.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// How many events were lost because nobody asked for them.
+    pub fn events_lost(&self) -> u64 {
+        self.events_lost
+    }
+
+    fn report(&mut self, event: Event) {
+        if self.events.len() >= MAX_EVENTS {
+            self.events.pop_front();
+            self.events_lost += 1;
+        }
+        self.events.push_back(event);
     }
 
     /// Tells each layer what the others found out.
     fn settle(&mut self, now: Instant) {
         while let Some(event) = self.membership.poll_event() {
             self.follow(&event, now);
-            self.events.push_back(Event::Member(event));
+            self.report(Event::Member(event));
         }
         while let Some(event) = self.dissemination.poll_event() {
             match event {
                 dissemination::Event::Oversize { peer, key } => self.send_large(peer, key, now),
                 dissemination::Event::Behind { peer } => {
                     if let Some(to) = self.membership.member(peer).map(|member| member.addr()) {
-                        self.sessions.dial(to, Purpose::PushPull { to, join: false, whole: true }, now);
+                        self.exchange(to, false, true, now);
                     }
                 }
             }
@@ -337,6 +372,17 @@ impl<R: Replica> Gossip<R> {
         let member = self.membership.member(self.peer_at(address));
         member.is_some_and(|member| speaks(member.meta()) == Speaks::Digests)
     }
+}
+
+/// What a node's user has it say of itself, of what [`Member::meta`](membership::Member::meta) gives: nodes of this crate begin with a mark
+/// of their own.
+///
+/// ```
+/// assert_eq!(promha_gossip_core::user_meta(b"promha/1 zone=a"), b"zone=a");
+/// assert_eq!(promha_gossip_core::user_meta(b"zone=a"), b"zone=a");
+/// ```
+pub fn user_meta(meta: &[u8]) -> &[u8] {
+    meta.strip_prefix(DIGESTS_MARK).unwrap_or(meta)
 }
 
 /// What a node understands, by what it says of itself.

@@ -56,20 +56,30 @@ impl Sessions {
         Self { open: BTreeMap::new(), todo: VecDeque::new(), spare: Vec::new(), next: 0, patience, limit }
     }
 
-    /// Asks for a connection.
-    pub(super) fn dial(&mut self, to: SocketAddr, purpose: Purpose, now: Instant) {
+    /// Asks for a connection, and says whether there may be another one.
+    pub(super) fn dial(&mut self, to: SocketAddr, purpose: Purpose, now: Instant) -> bool {
+        if self.is_crowded(true) {
+            return false;
+        }
         let stream = self.add(Some(purpose), to, Side::Dialled, now);
         self.todo.push_back((Transmit::Connect { stream, to }, Vec::new()));
+        true
     }
 
     /// A connection that came in; it is closed unheard if there are too many.
     pub(super) fn accept(&mut self, from: SocketAddr, now: Instant) -> StreamId {
-        let crowded = self.open.len() >= self.limit;
+        let crowded = self.is_crowded(false);
         let stream = self.add(None, from, Side::Accepted, now);
         if crowded {
             self.close(stream);
         }
         stream
+    }
+
+    /// Whether there are as many of a side as there may be: whoever calls us does not keep us from calling.
+    fn is_crowded(&self, dialled: bool) -> bool {
+        let of_side = self.open.values().filter(|session| session.purpose.is_some() == dialled);
+        of_side.count() >= self.limit
     }
 
     fn add(&mut self, purpose: Option<Purpose>, remote: SocketAddr, side: Side, now: Instant) -> StreamId {

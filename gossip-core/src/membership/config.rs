@@ -84,8 +84,6 @@ pub struct MembershipConfig {
     pub member_limit: usize,
     /// How many of the lost are remembered.
     pub lost_limit: usize,
-    /// How long a datagram may be.
-    pub packet_limit_bytes: usize,
     /// How much too late a timeout must be handled for this node to conclude that it was stopped itself. Only with [`Lifeguard::On`].
     pub pause_after: Duration,
     /// Lifeguard, or plain SWIM.
@@ -146,7 +144,6 @@ impl MembershipConfig {
             dead_reclaim_after: None,
             member_limit: 65_536,
             lost_limit: 4_096,
-            packet_limit_bytes: 1_400,
             pause_after: Duration::from_secs(2),
             lifeguard: Lifeguard::On,
         }
@@ -234,8 +231,6 @@ impl MembershipConfig {
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        // A packet must take the longest that a node can say of itself.
-        let packet_least = 1_200;
         for (field, value, least) in [
             ("first_incarnation", self.first_incarnation.into(), 1),
             ("probe_interval", millis(self.probe_interval), 1),
@@ -249,7 +244,6 @@ impl MembershipConfig {
             ("reconnect_interval", millis(self.reconnect_interval), 1),
             ("member_limit", self.member_limit as u64, 1),
             ("lost_limit", self.lost_limit as u64, 1),
-            ("packet_limit_bytes", self.packet_limit_bytes as u64, packet_least),
         ] {
             if value < least {
                 return Err(ConfigError::TooSmall { field, value, least });

@@ -68,7 +68,7 @@ impl Swim {
         change: impl FnOnce(MembershipConfig) -> MembershipConfig,
     ) -> Self {
         let config = change(MembershipConfig::lan(name(birth.number), address(birth.number)));
-        let packet = Packet::new(config.packet_limit_bytes - 100, Ints::Unsigned);
+        let packet = Packet::new(1_300, Ints::Unsigned);
         let members = members.iter().cloned();
         let membership = Membership::with_members(config, birth.seed, members, birth.now).unwrap();
         Self { membership, packet, streams: BTreeMap::new(), opened: 0, now: birth.now, out: VecDeque::new() }
