@@ -1,9 +1,9 @@
 //! The wire: what it costs to read and write a packet of ten messages, beside structs that rmp-serde reads and writes in a compound
 //! loop by hand.
 //!
-//! Both borrow names and bytes, and neither side's message is moved once it is made. rmp-serde cannot write bytes as memberlist does (its `bin` is of another edition), so that what it
-//! writes has other markers and is as long; it reads what memberlist writes. What the sides make of a packet is compared before
-//! anything is timed.
+//! Both borrow names and bytes, and no message is moved once it is made. rmp-serde cannot write bytes as memberlist does (its `bin` is
+//! of another edition), so that what it writes has other markers and about as many bytes; it reads what memberlist writes. What the
+//! sides make of a packet is compared before anything is timed.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on has to stop")]
 
@@ -217,7 +217,7 @@ impl<'a> Rival<'a> {
         }
     }
 
-    fn to_vec(&self) -> Vec<u8> {
+    fn encoded(&self) -> Vec<u8> {
         let mut body = Vec::new();
         self.encode(&mut body);
         body
@@ -278,7 +278,7 @@ fn write_compound(messages: &[Rival<'_>], into: &mut Vec<u8>) {
 
 /// A compound message of messages that were written one by one, as memberlist does it.
 fn compound(messages: &[Rival<'_>]) -> Vec<u8> {
-    let bodies: Vec<Vec<u8>> = messages.iter().map(Rival::to_vec).collect();
+    let bodies: Vec<Vec<u8>> = messages.iter().map(Rival::encoded).collect();
     let mut compound = vec![7, messages.len() as u8];
     for body in &bodies {
         compound.extend_from_slice(&(body.len() as u16).to_be_bytes());
