@@ -1,9 +1,9 @@
 //! The wire: what it costs to read and write a packet of ten messages, beside structs that rmp-serde reads and writes in a compound
 //! loop by hand.
 //!
-//! Both borrow names and bytes, and neither side's message is moved once it is made. rmp-serde cannot write bytes as memberlist does (its `bin` is of another edition), so that what it
-//! writes has other markers and is as long; it reads what memberlist writes. What the sides make of a packet is compared before
-//! anything is timed.
+//! Both borrow names and bytes, and no message is moved once it is made. rmp-serde cannot write bytes as memberlist does (its `bin` is
+//! of another edition), so that what it writes has other markers and about as many bytes; it reads what memberlist writes. What the
+//! sides make of a packet is compared before anything is timed.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on has to stop")]
 

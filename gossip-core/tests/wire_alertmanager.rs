@@ -136,6 +136,8 @@ fn frames_that_are_none_are_refused() {
     assert_eq!(refused(b"\x03\x00\x00\x00\x0a\x07v"), (truncated, 5));
     let number = b"\x0b\x00\x00\x00\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02";
     assert_eq!(refused(number), (ErrorKind::Varint, 5));
+    let huge = b"\x0b\x00\x00\x00\x0a\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01";
+    assert_eq!(refused(huge), (ErrorKind::Truncated { needed_bytes: u64::MAX, available_bytes: 10 }, 5));
     // From where is not always an address in numbers, and not what a packet depends on.
     let mut reader = FrameReader::new(100);
     reader.push(b"\x12\x00\x00\x00\x0a\x06v0.1.0\x10\x01\x1a\x03a:1\x22\x01b");

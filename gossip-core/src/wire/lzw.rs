@@ -166,57 +166,54 @@ impl Decoder {
     fn decode_codes(&mut self, input: &[u8], limit: usize, into: &mut Vec<u8>) -> Result<(), DecodeError> {
         let from = into.len();
         let mut bits = BitReader { input, at: 0, bits: 0, len: 0, width: FIRST_BITS };
-        let (mut highest, mut last) = (END, None::<Output>);
+        // The code that is given next; behind a clear code the first string gives none.
+        let (mut next, mut last) = (END, None::<Output>);
         loop {
             let code = bits.read()?;
             if code == CLEAR {
-                (highest, last) = (END, None);
+                (next, last) = (END, None);
                 bits.width = FIRST_BITS;
                 continue;
             }
             if code == END {
                 return Ok(());
             }
-            let start = into.len();
-            // The code that is given now stands for what was last, and the first byte of what comes.
-            let longer = last.map(|last| Output { start: last.start, len: last.len + 1 });
-            let string = match longer {
+            // It is given to what was last and the first byte of what comes, which may be just that.
+            let given = last.map(|last| Output { start: last.start, len: last.len + 1 });
+            let string = match given {
                 _ if code < CLEAR => None,
-                Some(longer) if code == highest => Some(longer),
-                _ if code < highest || (code == highest && highest == LAST_CODE && last.is_none()) => {
-                    Some(self.strings[usize::from(code)])
-                }
-                _ => return Err(bits.error(ErrorKind::LzwCode { found: code, highest })),
+                _ if code < next => Some(self.strings[usize::from(code)]),
+                Some(given) if code == next => Some(given),
+                _ => return Err(bits.error(ErrorKind::LzwCode { found: code, highest: next })),
             };
-            let len = string.map_or(1, |string| string.len as usize);
+            let (start, len) = (into.len(), string.map_or(1, |string| string.len as usize));
             if start - from + len > limit {
                 let (what, found) = (Limit::DecompressedBytes, (start - from + len) as u64);
                 return Err(bits.error(ErrorKind::OverLimit { what, limit: limit as u64, found }));
             }
             match string {
                 None => into.push(code as u8),
-                Some(string) if code == highest && longer.is_some() => {
-                    // What was last, and its first byte once more.
-                    let begin = from + string.start as usize;
-                    into.extend_from_within(begin..begin + len - 1);
-                    into.push(into[begin]);
-                }
                 Some(string) => {
                     let begin = from + string.start as usize;
-                    into.extend_from_within(begin..begin + len);
+                    // All of it is there, but for the last byte of the one that is just given.
+                    let there = len.min(start - begin);
+                    into.extend_from_within(begin..begin + there);
+                    if there < len {
+                        into.push(into[begin]);
+                    }
                 }
             }
-            if let Some(longer) = longer {
-                self.strings[usize::from(highest)] = longer;
-            }
-            last = Some(Output { start: (start - from) as u32, len: len as u32 });
-            if highest == LAST_CODE {
-                // All codes are given; only what they stand for counts until they are taken back.
-                last = None;
-            } else {
-                highest += 1;
-                if highest == 1 << bits.width && bits.width < MAX_BITS {
+            last = None;
+            if usize::from(next) < CODES {
+                if let Some(given) = given {
+                    self.strings[usize::from(next)] = given;
+                }
+                next += 1;
+                if next == 1 << bits.width && bits.width < MAX_BITS {
                     bits.width += 1;
+                }
+                if usize::from(next) < CODES {
+                    last = Some(Output { start: (start - from) as u32, len: len as u32 });
                 }
             }
         }

@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
 
     fn take(&mut self, len: usize, start: usize) -> Result<&'a [u8], DecodeError> {
         let Some((taken, _)) = self.bytes[self.at..].split_at_checked(len) else {
-            let needed_bytes = (self.at - start) as u64 + len as u64;
+            let needed_bytes = ((self.at - start) as u64).saturating_add(len as u64);
             let available_bytes = (self.bytes.len() - start) as u64;
             return Err(DecodeError::new(ErrorKind::Truncated { needed_bytes, available_bytes }, start));
         };

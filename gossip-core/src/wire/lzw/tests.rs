@@ -72,10 +72,10 @@ fn obvious_decode(input: &[u8], limit: usize) -> Option<Vec<u8>> {
             return None;
         }
         output.extend_from_slice(&string);
-        if let Some(last) = last {
-            if strings.len() + usize::from(END) + 1 < CODES {
-                strings.push([&last[..], &string[..1]].concat());
-            }
+        if let Some(last) = last
+            && strings.len() + usize::from(END) + 1 < CODES
+        {
+            strings.push([&last[..], &string[..1]].concat());
         }
         // The code that is given next has to fit, too.
         if strings.len() + usize::from(END) + 1 == 1 << width && width < MAX_BITS {
