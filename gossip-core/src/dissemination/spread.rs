@@ -231,6 +231,10 @@ impl Dissemination {
     pub fn restore(&mut self, key: Key, version: Version) {
         if self.index.version(key) < Some(version) {
             self.index.set(key, version);
+            // What was on its way is superseded, and it is not known who has this.
+            if let Some(slot) = self.hot.slot_of(key) {
+                self.hot.cool(slot);
+            }
         }
     }
 

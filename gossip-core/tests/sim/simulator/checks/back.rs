@@ -3,8 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Broken, Watch};
 use crate::simulator::node::{Node, Stamp, Standing, Told};
 
-/// How long what somebody sent may be on its way: what it sent before a crash says nothing of what it has after.
-const ON_ITS_WAY_NS: u64 = 5_000_000_000;
+/// How long what somebody sent may be on its way, or lie in the socket of a process that is stopped: what it sent before a crash says nothing
+/// of what it has after.
+const ON_ITS_WAY_NS: u64 = 30_000_000_000;
 
 /// Nobody sends a message to somebody that sent it the same message, unless that one has let see since that it lacks it: it asked, or said
 /// something older of the same key. (That may have been on its way for long; it looks the same as from one that lost what it had.)
