@@ -303,6 +303,29 @@ fn what_is_on_its_way_is_sent_again_only_in_the_next_round() {
     assert_eq!(sent, [200, 400, 600, 800]);
 }
 
+/// A newer version that came with all of a peer's state: the older one that nobody confirmed is not sent again in its words.
+#[test]
+fn what_is_restored_supersedes_what_is_on_its_way() {
+    let mut gossip = among(2, Speaks::Digests, Config::default());
+    let (mut held, mut packet) = (Held::new(), packet());
+    hold(&mut held, key(1), version(1), 100);
+    gossip.publish(key(1), version(1), START);
+    let mut sent = 0;
+    while gossip.poll_transmit(&held, &mut packet).is_some() {
+        sent += payloads(&gossip, &packet).len();
+    }
+    assert_eq!(sent, 2);
+    hold(&mut held, key(1), version(2), 100);
+    gossip.restore(key(1), version(2));
+    for _ in 0..20 {
+        let now = gossip.poll_timeout().unwrap();
+        gossip.handle_timeout(now);
+        while gossip.poll_transmit(&held, &mut packet).is_some() {
+            assert!(payloads(&gossip, &packet).is_empty());
+        }
+    }
+}
+
 #[test]
 fn strangers_are_not_answered() {
     let mut gossip = among(2, Speaks::Digests, Config::default());
