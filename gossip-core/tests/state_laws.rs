@@ -2,35 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod state_common;
+
 use std::collections::BTreeMap;
 
 use promha_gossip_core::dissemination::Source;
 use promha_gossip_core::state::{Ahead, Choice, Config, Held, LastWriter, Merge, Store, laws};
 use promha_gossip_core::{Key, Version};
 use proptest::prelude::*;
+use state_common::Union;
 
 const START_MS: u64 = 1_700_000_000_000;
 const KEYS: [&[u8]; 3] = [b"a", b"b", b"c"];
-
-/// Sets that grow: a byte is in or not.
-#[derive(Clone, Copy, Debug)]
-struct Union;
-
-impl Merge for Union {
-    fn merge(&self, _key: &[u8], ours: Held<'_>, theirs: Held<'_>, into: &mut Vec<u8>) -> Choice {
-        let mut all = [ours.value, theirs.value].concat();
-        all.sort_unstable();
-        all.dedup();
-        if all == ours.value {
-            return Choice::Ours;
-        }
-        if all == theirs.value {
-            return Choice::Theirs;
-        }
-        into.extend_from_slice(&all);
-        Choice::Both
-    }
-}
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -2,38 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod state_common;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use promha_gossip_core::Key;
 use promha_gossip_core::dissemination::Source;
-use promha_gossip_core::state::{
-    Choice, Config, Held, LastWriter, Merge, Outcome, Record, SnapshotAt, Store,
-};
+use promha_gossip_core::state::{Config, LastWriter, Merge, Outcome, Record, SnapshotAt, Store};
 use proptest::prelude::*;
+use state_common::Union;
 
 const NOW_MS: u64 = 1_700_000_000_000;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
-
-/// Sets that grow: a byte is in or not.
-#[derive(Clone, Copy, Debug)]
-struct Union;
-
-impl Merge for Union {
-    fn merge(&self, _key: &[u8], ours: Held<'_>, theirs: Held<'_>, into: &mut Vec<u8>) -> Choice {
-        let mut all = [ours.value, theirs.value].concat();
-        all.sort_unstable();
-        all.dedup();
-        if all == ours.value {
-            return Choice::Ours;
-        }
-        if all == theirs.value {
-            return Choice::Theirs;
-        }
-        into.extend_from_slice(&all);
-        Choice::Both
-    }
-}
 
 fn bytes(record: &Record<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();

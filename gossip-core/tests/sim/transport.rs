@@ -18,7 +18,7 @@ type Line = (u64, String);
 struct Scribe {
     lines: Vec<Line>,
     out: VecDeque<(Transmit, Vec<u8>)>,
-    accepted: StreamId,
+    accepted: u64,
     wakes: Option<Instant>,
 }
 
@@ -51,13 +51,13 @@ impl Node for Scribe {
     fn accept(&mut self, from: SocketAddr, now: Instant) -> StreamId {
         self.accepted += 100;
         self.note(now, format!("accept {}", number(from).unwrap()));
-        self.accepted
+        StreamId(self.accepted)
     }
 
     fn handle_stream(&mut self, stream: StreamId, input: StreamInput<'_>, now: Instant) {
         let line = match input {
-            StreamInput::Data(data) => format!("{stream}: {} bytes, first {}", data.len(), data[0]),
-            other => format!("{stream}: {other:?}"),
+            StreamInput::Data(data) => format!("{}: {} bytes, first {}", stream.0, data.len(), data[0]),
+            other => format!("{}: {other:?}", stream.0),
         };
         self.note(now, line);
     }
@@ -97,10 +97,10 @@ fn texts(lines: &[Line]) -> Vec<(u64, &str)> {
     lines.iter().map(|(at, text)| (*at, text.as_str())).collect()
 }
 
-const TO_ONE: Transmit = Transmit::Stream { stream: 7, close: false };
+const TO_ONE: Transmit = Transmit::Stream { stream: StreamId(7), close: false };
 
 fn connect(world: &mut World<Scribe, ()>) {
-    does(world, 0, Transmit::Connect { stream: 7, to: address(1) }, &[]);
+    does(world, 0, Transmit::Connect { stream: StreamId(7), to: address(1) }, &[]);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_stream_takes_its_time_and_keeps_its_order() {
     for part in 0..50 {
         does(&mut world, 0, TO_ONE, &[part; 10]);
     }
-    does(&mut world, 0, Transmit::Stream { stream: 7, close: true }, &[50; 40_000]);
+    does(&mut world, 0, Transmit::Stream { stream: StreamId(7), close: true }, &[50; 40_000]);
     run(&mut world, 60_000);
     assert_eq!(lines(&mut world, 0).len(), 1);
     let lines = lines(&mut world, 1);
@@ -128,7 +128,7 @@ fn a_stream_without_faults_in_full() {
     run(&mut world, 100);
     does(&mut world, 0, TO_ONE, &[1, 2, 3]);
     run(&mut world, 200);
-    does(&mut world, 1, Transmit::Stream { stream: 100, close: true }, &[4]);
+    does(&mut world, 1, Transmit::Stream { stream: StreamId(100), close: true }, &[4]);
     run(&mut world, 300);
     assert_eq!(
         texts(&lines(&mut world, 0)),

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use promha_gossip_core::Instant;
+pub use promha_gossip_core::{StreamId, StreamInput, Transmit};
 
 /// The port that every node has.
 const PORT: u16 = 7946;
@@ -27,35 +28,6 @@ pub fn name(number: usize) -> String {
 /// The number of the node that has a name.
 pub fn named(name: &str) -> Option<usize> {
     name.strip_prefix("node-")?.parse().ok()
-}
-
-/// A stream, as the node calls it that has this end of it.
-pub type StreamId = u64;
-
-/// What a node wants the network to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transmit {
-    Datagram {
-        to: SocketAddr,
-    },
-    Connect {
-        stream: StreamId,
-        to: SocketAddr,
-    },
-    /// The bytes go out on a stream, which is then closed or not.
-    Stream {
-        stream: StreamId,
-        close: bool,
-    },
-}
-
-/// What happened to a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamInput<'a> {
-    Connected,
-    Data(&'a [u8]),
-    Closed,
-    Failed,
 }
 
 /// When something was written, and a number that decides between equal times.

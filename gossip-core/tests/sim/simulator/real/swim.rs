@@ -20,7 +20,7 @@ pub struct Swim {
     membership: Membership,
     packet: Packet,
     streams: BTreeMap<StreamId, Stream>,
-    opened: StreamId,
+    opened: u64,
     now: Instant,
     out: VecDeque<(Transmit, Vec<u8>)>,
 }
@@ -80,8 +80,9 @@ impl Swim {
 
     fn open(&mut self, what: What, with: SocketAddr, now: Instant) -> StreamId {
         self.opened += 1;
-        self.streams.insert(self.opened, Stream { what, with, due: now + STREAM, read: Vec::new() });
-        self.opened
+        let stream = StreamId(self.opened);
+        self.streams.insert(stream, Stream { what, with, due: now + STREAM, read: Vec::new() });
+        stream
     }
 
     fn connected(&mut self, stream: StreamId) {

@@ -49,18 +49,12 @@ impl<S: State> Node for Whole<S> {
 
     fn accept(&mut self, from: SocketAddr, now: Instant) -> StreamId {
         self.now = now;
-        self.gossip.accept(from, now).0
+        self.gossip.accept(from, now)
     }
 
     fn handle_stream(&mut self, stream: StreamId, input: StreamInput<'_>, now: Instant) {
         self.now = now;
-        let input = match input {
-            StreamInput::Connected => promha_gossip_core::StreamInput::Connected,
-            StreamInput::Data(data) => promha_gossip_core::StreamInput::Data(data),
-            StreamInput::Closed => promha_gossip_core::StreamInput::Closed,
-            StreamInput::Failed => promha_gossip_core::StreamInput::Failed,
-        };
-        self.gossip.handle_stream(promha_gossip_core::StreamId(stream), input, now);
+        self.gossip.handle_stream(stream, input, now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -69,15 +63,7 @@ impl<S: State> Node for Whole<S> {
     }
 
     fn poll_transmit(&mut self, into: &mut Vec<u8>) -> Option<Transmit> {
-        Some(match self.gossip.poll_transmit(into, self.now)? {
-            promha_gossip_core::Transmit::Datagram { to } => Transmit::Datagram { to },
-            promha_gossip_core::Transmit::Connect { stream, to } => {
-                Transmit::Connect { stream: stream.0, to }
-            }
-            promha_gossip_core::Transmit::Stream { stream, close } => {
-                Transmit::Stream { stream: stream.0, close }
-            }
-        })
+        self.gossip.poll_transmit(into, self.now)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

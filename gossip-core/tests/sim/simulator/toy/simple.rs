@@ -68,7 +68,7 @@ pub struct Simple {
     probe_due: Instant,
     exchange_due: Instant,
     streams: BTreeMap<StreamId, Exchange>,
-    opened: StreamId,
+    opened: u64,
     out: VecDeque<(Transmit, Vec<u8>)>,
     told: VecDeque<Told>,
 }
@@ -266,8 +266,9 @@ impl Simple {
 
     fn open(&mut self, to: usize) {
         self.opened += 1;
-        self.streams.insert(self.opened, Exchange { mine: true, read: Vec::new() });
-        self.out.push_back((Transmit::Connect { stream: self.opened, to: address(to) }, Vec::new()));
+        let stream = StreamId(self.opened);
+        self.streams.insert(stream, Exchange { mine: true, read: Vec::new() });
+        self.out.push_back((Transmit::Connect { stream, to: address(to) }, Vec::new()));
     }
 
     fn send_all(&mut self, stream: StreamId, close: bool) {
@@ -331,8 +332,9 @@ impl Node for Simple {
 
     fn accept(&mut self, _from: SocketAddr, _now: Instant) -> StreamId {
         self.opened += 1;
-        self.streams.insert(self.opened, Exchange::default());
-        self.opened
+        let stream = StreamId(self.opened);
+        self.streams.insert(stream, Exchange::default());
+        stream
     }
 
     fn handle_stream(&mut self, stream: StreamId, input: StreamInput<'_>, now: Instant) {
