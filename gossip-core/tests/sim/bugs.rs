@@ -140,8 +140,12 @@ fn version_of_zeros() {
     }
     for (node, before) in before.into_iter().enumerate() {
         assert!(exchanges(&world, node) >= before + 5);
+        let swim: &Swim = world.seats[node].node.as_ref().unwrap();
+        for zeros in ["zeros", "one-zero"] {
+            assert_eq!(swim.membership().peer_of(zeros), None, "it would be told to all others");
+        }
         let mut living = Vec::new();
-        world.seats[node].node.as_ref().unwrap().living(&mut living);
+        swim.living(&mut living);
         living.sort_unstable();
         assert_eq!(living, [0, 1, 2, 3, 4]);
     }
