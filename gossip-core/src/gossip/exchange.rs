@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use super::sessions::{Purpose, Session};
-use super::{Event, Gossip, Replica, StreamFailure, StreamId, hear};
-use crate::dissemination::Verdict;
+use super::{Event, Gossip, Replica, StreamFailure, StreamId, hear, speaks};
+use crate::dissemination::{Speaks, Verdict};
+use crate::wire::alertmanager::Part;
 use crate::wire::{Ack, Message, NodeState, OverLimit, Ping, PushPull, Side, Source, StreamMessage};
 use crate::{Instant, Key, PeerId};
 
@@ -71,9 +72,13 @@ impl<R: Replica> Gossip<R> {
             (None, StreamMessage::User(message)) => {
                 self.sessions.close(stream);
                 let now_ms = self.unix_ms(now);
+                let (from, message) = match signed(message) {
+                    Some((name, message)) => (self.membership.peer_of(name), message),
+                    None => (None, message),
+                };
                 let (dissemination, replica) = (&mut self.dissemination, &mut self.replica);
-                // Who sent it does not say so, and a control message needs somebody to answer to.
-                let _ = hear(dissemination, replica, PeerId::NOBODY, message, now_ms, now);
+                // What cannot be read is about no key. Nobody sends digests this way.
+                let _ = hear(dissemination, replica, from.unwrap_or(PeerId::NOBODY), message, now_ms, now);
                 Ok(())
             }
             (_, StreamMessage::Err(text)) => Err(StreamFailure::Refused(text.into())),
@@ -156,10 +161,14 @@ impl<R: Replica> Gossip<R> {
 
     /// Sends a message over a connection, as it is too large for a datagram.
     pub(super) fn send_large(&mut self, peer: PeerId, key: Key, now: Instant) {
-        let Some(to) = self.membership.member(peer).map(|member| member.addr()) else { return };
+        let Some(member) = self.membership.member(peer) else { return };
+        let (to, understands) = (member.addr(), speaks(member.meta()) == Speaks::Digests);
         let mut message = Vec::new();
         if self.replica.message(key, &mut message).is_none() {
             return;
+        }
+        if understands {
+            message = sign(self.membership.profile().name(), &message);
         }
         let (message_bytes, limit_bytes) = (message.len(), self.codec.config().limits.user_message_bytes);
         if message_bytes > limit_bytes {
@@ -176,4 +185,22 @@ impl<R: Replica> Gossip<R> {
             self.membership.handle_push_pull_failed(to);
         }
     }
+}
+
+/// What a message over a connection is in that says who sends it: to be passed on to the others, and not back. A protobuf part like
+/// Alertmanager's, in which another one has the name as its key.
+const SIGNED: &str = "promha.from";
+
+fn sign(name: &str, message: &[u8]) -> Vec<u8> {
+    let (mut named, mut signed) = (Vec::new(), Vec::new());
+    Part { key: name, data: message }.encode(&mut named);
+    Part { key: SIGNED, data: &named }.encode(&mut signed);
+    signed
+}
+
+/// Who sent a message, and the message, if it says so.
+fn signed(message: &[u8]) -> Option<(&str, &[u8])> {
+    let outer = Part::decode(message).ok().filter(|part| part.key == SIGNED)?;
+    let Part { key: name, data: message } = Part::decode(outer.data).ok()?;
+    Some((name, message))
 }
