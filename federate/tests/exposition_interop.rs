@@ -8,6 +8,8 @@ mod common {
     pub(crate) mod cases;
     #[path = "../../../remote-proto/tests/common/http.rs"]
     pub(crate) mod http;
+    #[path = "../../../remote-proto/tests/common/port.rs"]
+    pub(crate) mod port;
     #[path = "../../../remote-proto/tests/common/server.rs"]
     pub(crate) mod server;
 }

@@ -9,6 +9,8 @@ mod common {
     #[path = "../../../remote-proto/tests/common/http.rs"]
     pub(crate) mod http;
     pub(crate) mod memory;
+    #[path = "../../../remote-proto/tests/common/port.rs"]
+    pub(crate) mod port;
     pub(crate) mod scraped;
     pub(crate) mod serve;
     #[path = "../../../remote-proto/tests/common/server.rs"]

@@ -7,6 +7,7 @@ mod common {
     pub(crate) mod http;
     pub(crate) mod owned;
     pub(crate) mod peers;
+    pub(crate) mod port;
     pub(crate) mod server;
 }
 
@@ -115,7 +116,7 @@ fn what_is_written_is_taken_sent_on_and_read_again() {
             known.samples.extend(&series.samples);
             known.histograms.extend(series.histograms.iter().map(comparable));
         }
-        assert_eq!(read.len(), expected.len());
+        assert_eq!(read.len(), expected.len(), "{:?}", read.keys());
         for (name, series) in &expected {
             // This server leaves custom bounds out of samples.
             let without_bounds = |h: &Histogram| Histogram { custom_values: vec![], ..h.clone() };

@@ -8,6 +8,7 @@ mod common {
     pub(crate) mod http;
     pub(crate) mod owned;
     pub(crate) mod peers;
+    pub(crate) mod port;
     pub(crate) mod server;
 }
 

@@ -6,6 +6,8 @@
 
 #[path = "../../remote-proto/tests/common/http.rs"]
 mod http;
+#[path = "../../remote-proto/tests/common/port.rs"]
+mod port;
 #[path = "../../remote-proto/tests/common/server.rs"]
 mod server;
 

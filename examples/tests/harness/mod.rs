@@ -11,6 +11,8 @@ pub mod dataset;
 pub mod exporter;
 pub mod fake;
 pub mod gateway;
+#[path = "../../../remote-proto/tests/common/port.rs"]
+mod port;
 pub mod process;
 pub mod prometheus;
 pub mod serf;
@@ -18,10 +20,9 @@ pub mod victoria;
 pub mod wire;
 
 use std::io::Write as _;
-use std::net::TcpListener;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+pub use port::free_port;
 
 /// How long anything may take before a test gives up on it. Machines are slow and shared.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -54,22 +55,6 @@ pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Result<
             Err(_) => tokio::time::sleep(POLL).await,
         }
     }
-}
-
-/// A port of 127.0.0.1 that nobody listens on.
-///
-/// Taken from below the range from which the kernel serves outgoing connections, so that none of them can take the
-/// port while its server is down.
-pub fn free_port() -> u16 {
-    static NEXT: OnceLock<AtomicU16> = OnceLock::new();
-    let next = NEXT.get_or_init(|| AtomicU16::new((std::process::id() * 67 % 10_000) as u16));
-    for _ in 0..10_000 {
-        let port = 20_000 + next.fetch_add(1, Ordering::Relaxed) % 10_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no free port between 20000 and 30000");
 }
 
 /// An HTTP client that holds no connection open, so that a restarted server is reached at once.

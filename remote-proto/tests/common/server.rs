@@ -3,12 +3,12 @@
 #![allow(dead_code, unreachable_pub, clippy::disallowed_methods, reason = "tests wait for other processes")]
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::http;
+use super::port::free_port;
 
 /// A server that runs.
 #[derive(Debug)]
@@ -41,11 +41,14 @@ impl Server {
     /// Waits until something holds, and fails with the log after a minute or if the program has ended.
     pub fn wait_until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
         let start = Instant::now();
-        while !holds() {
+        loop {
             let ended = self.child.try_wait().unwrap();
             if start.elapsed() > Duration::from_secs(60) || ended.is_some() {
                 let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
                 panic!("{} is not {what} (ended: {ended:?}):\n{log}", self.name);
+            }
+            if holds() {
+                return;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -58,8 +61,4 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
