@@ -1,7 +1,7 @@
 //! The series of one source in one piece of memory.
 
 use crate::label_arena::LabelArena;
-use crate::prefetch::prefetch;
+use crate::prefetch::prefetch_at;
 use crate::samples::{Floats, Known};
 
 /// Sorted series of one source: labels, timestamps and values, each in the same memory one after the other, which
@@ -29,13 +29,17 @@ pub struct Arena {
     rows: Vec<Row>,
 }
 
-/// What is known of a series: less than a cache line.
+/// What is known of a series: one cache line.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 struct Row {
-    /// Where its samples end in the columns.
+    /// Where its samples stand in the columns.
+    start: usize,
     end: usize,
     known: Known,
 }
+
+const _: () = assert!(size_of::<Row>() == 64);
 
 /// Where a column lies.
 #[derive(Debug, Clone, Copy)]
@@ -65,11 +69,11 @@ impl Arena {
     /// # Panics
     /// If there are not as many values as timestamps.
     pub fn push(&mut self, labels: &[(&str, &str)], at_ms: &[i64], values: &[f64]) {
-        let known = Known::of(Floats::new(at_ms, values));
+        let (start, known) = (self.at_ms.len(), Known::of(Floats::new(at_ms, values)));
         self.labels.push(labels);
         self.at_ms.extend_from_slice(at_ms);
         self.values.extend_from_slice(values);
-        self.rows.push(Row { end: self.at_ms.len(), known });
+        self.rows.push(Row { start, end: self.at_ms.len(), known });
     }
 
     /// Drops all series, and keeps the memory.
@@ -99,7 +103,7 @@ impl Arena {
     /// Has what will be asked for soon brought near, now that a series comes out. Of its samples, only who reads them
     /// knows which ones: see [`Floats::prefetch_next_times`].
     pub(crate) fn prefetch_after(&self, index: usize) {
-        prefetch(self.rows.get(index + 2..index + 3).unwrap_or_default());
+        prefetch_at(&self.rows, index + 2);
     }
 
     /// The samples of a series.
@@ -108,8 +112,7 @@ impl Arena {
     /// If there is no such series.
     #[inline]
     pub fn column(&self, index: usize) -> Floats<'_> {
-        let start = index.checked_sub(1).map_or(0, |before| self.rows[before].end);
-        let end = self.rows[index].end;
+        let Row { start, end, .. } = self.rows[index];
         Floats::placed(&self.at_ms[start..end], &self.values[start..end], Place { arena: self, index })
     }
 }

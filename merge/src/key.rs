@@ -18,23 +18,25 @@ use std::cmp::Ordering;
 use crate::labels::Labels;
 
 const WORD_BYTES: usize = 6;
+/// How many words behind the place of a code are looked at one by one.
+pub(crate) const NEAR_WORDS: usize = 8;
 /// What is added to every byte of text, so that it is above both of these.
 const SHIFT: u8 = 2;
 const END: u8 = 1;
-/// The bits of a code that hold the place; the others hold the word.
+/// The bits of a code from here on hold the place, all but the highest one, which is 0; the others hold the word.
 const PLACE_SHIFT: u32 = 48;
 /// Places from here on are not told apart: codes that name it say nothing more.
-const LAST_PLACE: usize = 0xffff;
+const LAST_PLACE: usize = 0x7fff;
 
 /// An offset-value code. Its order is the one of the keys, if both are relative to the same key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Code(u64);
 
 impl Code {
     /// Of a source that has no more keys: after all others.
-    pub(crate) const NONE: Self = Self(u64::MAX);
+    pub(crate) const NONE: Self = Self(u64::MAX >> 1);
     /// Of a key that is not greater than the one before it.
-    pub(crate) const DISORDER: Self = Self(u64::MAX - 1);
+    pub(crate) const DISORDER: Self = Self(Self::NONE.0 - 1);
 
     /// Relative to nothing at all.
     pub(crate) fn first(key: &[u64]) -> Self {
@@ -48,6 +50,17 @@ impl Code {
         }
         let word = key.get(place).copied().unwrap_or_default();
         Self(((LAST_PLACE - place) as u64) << PLACE_SHIFT | word)
+    }
+
+    /// The difference of two codes: below 0 if this one is the smaller, 0 if they are the same.
+    pub(crate) fn minus(self, other: Self) -> i64 {
+        // Neither has the highest bit, so nothing overflows.
+        self.0.wrapping_sub(other.0) as i64
+    }
+
+    /// The code from which this one differs by so much.
+    pub(crate) fn plus(self, difference: i64) -> Self {
+        Self(self.0.wrapping_add(difference as u64))
     }
 
     /// Where keys with this same code may still differ.
@@ -79,13 +92,19 @@ pub(crate) fn order_same(code: Code, a: &[u64], b: &[u64]) -> (Ordering, Code) {
 /// The order of two keys that have the same words before `start`, and the place of the first that differ.
 fn order_from(a: &[u64], b: &[u64], start: usize) -> (Ordering, usize) {
     let (a, b) = (a.get(start..).unwrap_or_default(), b.get(start..).unwrap_or_default());
-    if let (Some(one), Some(other)) = (a.first(), b.first())
-        && one != other
+    // Keys of different label sets soon differ, and where is nearly always the same place.
+    if let (Some(a), Some(b)) = (a.first_chunk::<NEAR_WORDS>(), b.first_chunk::<NEAR_WORDS>())
+        && let Some(place) = (0..NEAR_WORDS).find(|&place| a[place] != b[place])
     {
-        return (one.cmp(other), start);
+        return (a[place].cmp(&b[place]), start + place);
     }
+    order_far(a, b, start)
+}
+
+/// The same of keys that are cut there already, and are expected to have everything in common.
+fn order_far(a: &[u64], b: &[u64], start: usize) -> (Ordering, usize) {
     if a == b {
-        // Replicas: nearly all that is compared here is the same, and that is found out several words at a time.
+        // That is found out several words at a time.
         return (Ordering::Equal, start + a.len());
     }
     let place = a.iter().zip(b).take_while(|(a, b)| a == b).count();

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use crate::key::{Code, KeyWriter, code_after};
+use crate::key::{Code, KeyWriter, NEAR_WORDS, code_after};
 use crate::labels::Labels;
-use crate::prefetch::prefetch;
+use crate::prefetch::{prefetch, prefetch_at};
 
 /// Sorted label sets of one source, one after the other in the same memory, which is reused after
 /// [`clear`](Self::clear).
@@ -37,10 +37,18 @@ pub struct LabelArena {
     /// Where the names and values of each set end in `text_ends`.
     set_ends: Vec<usize>,
     key_words: Vec<u64>,
-    key_ends: Vec<usize>,
-    codes: Vec<Code>,
+    keys: Vec<Key>,
     /// Kept for its memory.
     writer: KeyWriter,
+}
+
+/// What is known of a key before it is looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Key {
+    /// How it differs from the one before it; the first from nothing at all.
+    pub(crate) code: Code,
+    /// Where its words begin.
+    pub(crate) start: usize,
 }
 
 impl LabelArena {
@@ -58,34 +66,31 @@ impl LabelArena {
         let start = self.key_words.len();
         self.writer.write(labels, &mut self.key_words);
         let (before, key) = self.key_words.split_at(start);
-        let code = match self.key_ends.len() {
-            0 => Code::first(key),
-            1 => code_after(before, key),
-            sets => code_after(&before[self.key_ends[sets - 2]..], key),
+        let code = match self.keys.last() {
+            None => Code::first(key),
+            Some(last) => code_after(&before[last.start..], key),
         };
-        self.codes.push(code);
-        self.key_ends.push(self.key_words.len());
+        self.keys.push(Key { code, start });
     }
 
     /// Drops all label sets, and keeps the memory.
     pub fn clear(&mut self) {
-        let Self { text, text_ends, set_ends, key_words, key_ends, codes, .. } = self;
+        let Self { text, text_ends, set_ends, key_words, keys, .. } = self;
         text.clear();
         text_ends.clear();
         set_ends.clear();
         key_words.clear();
-        key_ends.clear();
-        codes.clear();
+        keys.clear();
     }
 
     /// How many label sets there are.
     pub fn len(&self) -> usize {
-        self.codes.len()
+        self.keys.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.codes.is_empty()
+        self.keys.is_empty()
     }
 
     /// A label set.
@@ -103,33 +108,36 @@ impl LabelArena {
         Pairs { text: &self.text, start: text_start, ends: &self.text_ends[start..self.set_ends[index]] }
     }
 
-    pub(crate) fn key(&self, index: usize) -> &[u64] {
-        let start = index.checked_sub(1).map_or(0, |before| self.key_ends[before]);
-        &self.key_words[start..self.key_ends[index]]
+    /// What is known of a key. Behind the last one there is none, and its words begin where there are no more.
+    #[inline]
+    pub(crate) fn key(&self, index: usize) -> Key {
+        self.keys.get(index).copied().unwrap_or(Key { code: Code::NONE, start: self.key_words.len() })
     }
 
-    /// Has what will be compared soon brought near, now that a label set takes part. Keys are large and asked for one by
-    /// one, the rest is read from one end to the other, a cache line for eight label sets.
+    /// The words of a key, which end where the next one begins.
+    #[inline]
+    pub(crate) fn words(&self, key: Key, next: Key) -> &[u64] {
+        &self.key_words[key.start..next.start]
+    }
+
+    /// Has a key brought near that will be compared soon, and what is known of those behind it. Keys are large and asked
+    /// for one by one, the rest is read from one end to the other, a cache line for four keys.
     ///
     /// Of a key it is all that another source may have in common with it, or only where it differs from its
     /// neighbours, if nobody is thought to have the same one.
-    pub(crate) fn prefetch_after(&self, index: usize, shared: bool) {
-        const KEYS_AHEAD: usize = 2;
+    #[inline]
+    pub(crate) fn prefetch(&self, index: usize, shared: bool) {
         const LINE_AHEAD: usize = 8;
-        const NEAR_WORDS: usize = 8;
-        if let Some(code) = self.code(index + KEYS_AHEAD) {
-            // What it has in common with the one before it is not compared again.
-            let rest = self.key(index + KEYS_AHEAD).get(code.rest()..).unwrap_or_default();
-            prefetch(if shared { rest } else { &rest[..rest.len().min(NEAR_WORDS)] });
+        let key = self.key(index);
+        // What it has in common with the one before it is not compared again.
+        let rest = key.start + key.code.rest();
+        if shared {
+            prefetch(self.key_words.get(rest..self.key(index + 1).start).unwrap_or_default());
+        } else {
+            prefetch_at(&self.key_words, rest);
+            prefetch_at(&self.key_words, rest + NEAR_WORDS - 1);
         }
-        let line = index + LINE_AHEAD;
-        prefetch(self.key_ends.get(line..line + 1).unwrap_or_default());
-        prefetch(self.codes.get(line..line + 1).unwrap_or_default());
-    }
-
-    /// How a label set differs from the one before it; the first from nothing at all.
-    pub(crate) fn code(&self, index: usize) -> Option<Code> {
-        self.codes.get(index).copied()
+        prefetch_at(&self.keys, index + LINE_AHEAD);
     }
 }
 

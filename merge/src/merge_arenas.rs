@@ -77,9 +77,10 @@ impl<'a> MergeArenas<'a> {
         }
         columns.clear();
         let sources = machine.group();
-        columns.extend(sources.iter().map(|&source| arenas[source].column(machine.index(source))));
         for &source in sources {
-            arenas[source].prefetch_after(machine.index(source));
+            let (arena, index) = (&arenas[source], machine.index(source));
+            columns.push(arena.column(index));
+            arena.prefetch_after(index);
         }
         let labels = arenas[sources[0]].labels().set(machine.index(sources[0]));
         Ok(Some(Series { labels, sources, columns }))

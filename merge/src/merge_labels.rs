@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::key::{self, Code};
-use crate::label_arena::LabelArena;
+use crate::label_arena::{Key, LabelArena};
 use crate::labels::Labels;
 use crate::machine::Step;
 use crate::order::OutOfOrder;
@@ -80,6 +80,8 @@ struct Source {
     feed: Feed,
     /// Where its current key stands in its arena.
     index: usize,
+    /// What is known of that key and of the two behind it: near, because keys are asked for one by one.
+    keys: [Key; 3],
     /// The last key of the arena before this one, if there was one.
     last_key: Vec<u64>,
     /// No key came yet.
@@ -167,25 +169,15 @@ impl MergeLabels {
         &mut self,
         arenas: impl Fn(usize) -> &'a LabelArena,
     ) -> Result<Step<'_>, OutOfOrder<Labels>> {
-        let mut owing = None;
-        let shared = self.changed.len() > 1;
-        for &source in &self.changed {
-            let state = &mut self.sources[source];
-            match state.next_code(&arenas, source, shared) {
-                Some(Code::DISORDER) => {
-                    state.feed = Feed::Exhausted;
-                    self.codes[source] = Code::NONE;
-                    return Err(state.disorder(source, arenas(source)));
+        match *self.changed {
+            [source] if self.sources[source].can_step() => self.step_alone(source, &arenas),
+            _ => {
+                if let Some(source) = self.advance(&arenas)? {
+                    return Ok(Step::Need(source));
                 }
-                Some(code) => self.codes[source] = code,
-                None if state.feed == Feed::Awaited => owing = owing.or(Some(source)),
-                None => {}
+                self.play(&arenas);
             }
         }
-        if let Some(source) = owing {
-            return Ok(Step::Need(source));
-        }
-        self.play(&arenas);
         if self.codes.get(self.tree.winner()).is_none_or(|&code| code == Code::NONE) {
             self.changed.clear();
             return Ok(Step::Done);
@@ -197,42 +189,95 @@ impl MergeLabels {
         Ok(Step::Tied(&self.changed))
     }
 
+    /// The last group was this source alone, which has another key in its arena: nearly all there is to do where sources
+    /// have little in common.
+    #[inline]
+    fn step_alone<'a>(&mut self, source: usize, arenas: &impl Fn(usize) -> &'a LabelArena) {
+        let Self { sources, codes, tree, .. } = self;
+        codes[source] = sources[source].step(arenas(source), false);
+        #[cfg(test)]
+        let duels = &mut self.duels;
+        let _climbed = tree.climb_by(source, codes, |a, b, code| {
+            #[cfg(test)]
+            (duels.by_key += 1);
+            key::order_same(code, sources[a].words(arenas(a)), sources[b].words(arenas(b)))
+        });
+        #[cfg(test)]
+        (duels.all += _climbed);
+    }
+
+    /// Takes the sources that the tree has not seen yet to their next keys. The first one that is owed an arena is the
+    /// answer.
+    fn advance<'a>(
+        &mut self,
+        arenas: &impl Fn(usize) -> &'a LabelArena,
+    ) -> Result<Option<usize>, OutOfOrder<Labels>> {
+        let mut owing = None;
+        let shared = self.changed.len() > 1;
+        for &source in &self.changed {
+            let state = &mut self.sources[source];
+            match state.next_code(arenas, source, shared) {
+                Some(Code::DISORDER) => {
+                    state.feed = Feed::Exhausted;
+                    self.codes[source] = Code::NONE;
+                    return Err(state.disorder(source, arenas(source)));
+                }
+                Some(code) => self.codes[source] = code,
+                None if state.feed == Feed::Awaited => owing = owing.or(Some(source)),
+                None => {}
+            }
+        }
+        Ok(owing)
+    }
+
     fn play<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) {
         let Self { sources, codes, tree, changed, .. } = self;
         #[cfg(test)]
         let duels = &mut self.duels;
-        let key = |source: usize| arenas(source).key(sources[source].index);
-        #[cfg_attr(not(test), expect(unused_mut, reason = "duels are counted in tests"))]
-        let mut order_same = |a: usize, b: usize, codes: &mut [Code]| {
+        tree.play(changed, |a, b| {
+            #[cfg(test)]
+            (duels.all += 1);
             let code = codes[a];
+            if code != codes[b] {
+                return code.cmp(&codes[b]);
+            }
             if code == Code::NONE {
                 // Neither has a key. Their order does not matter, and no tie may be noted between them.
                 return Ordering::Less;
             }
             #[cfg(test)]
             (duels.by_key += 1);
-            let (order, code) = key::order_same(code, key(a), key(b));
+            let (order, code) =
+                key::order_same(code, sources[a].words(arenas(a)), sources[b].words(arenas(b)));
             codes[if order == Ordering::Less { b } else { a }] = code;
             order
-        };
-        if let [source] = **changed {
-            let _climbed = tree.climb_by(source, codes, order_same);
-            #[cfg(test)]
-            (duels.all += _climbed);
-            return;
-        }
-        tree.play(changed, |a, b| {
-            #[cfg(test)]
-            (duels.all += 1);
-            match codes[a].cmp(&codes[b]) {
-                Ordering::Equal => order_same(a, b, codes),
-                order => order,
-            }
         });
     }
 }
 
 impl Source {
+    /// Its last key came out, and the next one is in the same arena and in order.
+    #[inline]
+    fn can_step(&self) -> bool {
+        self.feed == Feed::Taken && self.keys[1].code < Code::DISORDER
+    }
+
+    /// Goes on to the next key, which is in the same arena: how it differs from the one before it.
+    #[inline]
+    fn step(&mut self, arena: &LabelArena, shared: bool) -> Code {
+        self.index += 1;
+        self.feed = Feed::Ready;
+        self.keys = [self.keys[1], self.keys[2], arena.key(self.index + 2)];
+        arena.prefetch(self.index + 2, shared);
+        self.keys[0].code
+    }
+
+    /// The words of its current key.
+    #[inline]
+    fn words<'a>(&self, arena: &'a LabelArena) -> &'a [u64] {
+        arena.words(self.keys[0], self.keys[1])
+    }
+
     /// Goes on to the next key, if the last one came out: how it differs from that. `None` if nothing changes, or
     /// there is none.
     #[inline]
@@ -244,27 +289,30 @@ impl Source {
     ) -> Option<Code> {
         match self.feed {
             Feed::Taken => {
-                if let Some(code) = arenas(source).code(self.index + 1) {
-                    self.index += 1;
-                    self.feed = Feed::Ready;
-                    arenas(source).prefetch_after(self.index, shared);
-                    return Some(code);
+                let arena = arenas(source);
+                if self.keys[1].code != Code::NONE {
+                    return Some(self.step(arena, shared));
                 }
                 self.last_key.clear();
-                self.last_key.extend_from_slice(arenas(source).key(self.index));
+                self.last_key.extend_from_slice(self.words(arena));
                 self.feed = Feed::Awaited;
                 None
             }
             Feed::Supplied => {
                 let arena = arenas(source);
-                let Some(first) = arena.code(0) else {
+                if arena.is_empty() {
                     self.feed = Feed::Awaited;
                     return None;
-                };
+                }
                 self.index = 0;
                 self.feed = Feed::Ready;
+                self.keys = [0, 1, 2].map(|index| arena.key(index));
                 let is_new = std::mem::take(&mut self.is_new);
-                Some(if is_new { first } else { key::code_after(&self.last_key, arena.key(0)) })
+                Some(if is_new {
+                    self.keys[0].code
+                } else {
+                    key::code_after(&self.last_key, self.words(arena))
+                })
             }
             Feed::Awaited | Feed::Ready | Feed::Exhausted => None,
         }

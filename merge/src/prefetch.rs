@@ -18,3 +18,12 @@ pub(crate) fn prefetch<T>(items: &[T]) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = items;
 }
+
+/// The same for one item, if there is one.
+#[inline]
+pub(crate) fn prefetch_at<T>(items: &[T], index: usize) {
+    #[cfg(target_arch = "x86_64")]
+    items.get(index).into_iter().for_each(safe_arch::prefetch_t0);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (items, index);
+}

@@ -1,5 +1,5 @@
 //! The loser tree: who is smallest, who equals it, who comes next. It knows sources by their index and never
-//! sees a key.
+//! sees a key; at most codes of them.
 //!
 //! Source `s` of `k` sits at leaf `k + s` of a tree whose node `n` has the children `2n` and `2n + 1`; node 1
 //! is the root, and no leaf is deeper than `ceil(log2 k)`. A node keeps the loser of the duel fought there,
@@ -8,7 +8,8 @@
 //! 5.4.1.)
 
 use std::cmp::Ordering;
-use std::hint::select_unpredictable;
+
+use crate::key::Code;
 
 #[derive(Debug, Default)]
 pub(crate) struct LoserTree {
@@ -77,40 +78,50 @@ impl LoserTree {
         self.winner = rising;
     }
 
-    /// The climb of the only source whose key changed, where one number for each source decides nearly all duels: its
-    /// order is the one of the keys, unless two numbers are the same; then `duel` is asked, which may change them. Who
-    /// wins shows no pattern that a processor could learn, so it is computed and not branched on.
+    /// The climb of the only source whose key changed, where codes decide nearly all duels: their order is the one of the
+    /// keys, unless two are the same. Then `duel(a, b, code)` looks at the keys, and says what becomes of the loser's code.
+    /// The code of a source without a key is [`Code::NONE`].
+    ///
+    /// Who wins shows no pattern that a processor could learn, so it is computed and not branched on. Compilers turn a
+    /// choice back into a branch where they see one; the minimum of a difference and zero they leave alone.
     ///
     /// Says how many duels there were.
-    pub(crate) fn climb_by<N: Copy + Ord>(
+    #[inline]
+    pub(crate) fn climb_by(
         &mut self,
         source: usize,
-        numbers: &mut [N],
-        mut duel: impl FnMut(usize, usize, &mut [N]) -> Ordering,
+        codes: &mut [Code],
+        mut duel: impl FnMut(usize, usize, Code) -> (Ordering, Code),
     ) -> u64 {
-        let mut rising = source;
-        let mut number = numbers[source];
+        let mut rising = source as u32;
+        let mut code = codes[source];
         let mut at = (self.sources + source) / 2;
         let mut duels = 0;
         while at > 0 {
             duels += 1;
+            // It won all duels on its way the last time and is the only one that did, so no loser there equals it.
             let node = &mut self.nodes[at];
-            let loser = node.loser as usize;
-            let loser_number = numbers[loser];
-            if number == loser_number {
-                rising = self.fight(at, rising, &mut |a, b| duel(a, b, numbers));
-                number = numbers[rising];
-            } else {
-                let rises = number < loser_number;
-                self.ties -= usize::from(node.tied);
-                node.tied = false;
-                node.loser = select_unpredictable(rises, loser, rising) as u32;
-                rising = select_unpredictable(rises, rising, loser);
-                number = number.min(loser_number);
+            let loser = node.loser;
+            let loser_code = codes[loser as usize];
+            let lead = code.minus(loser_code);
+            if lead != 0 {
+                let swap = (rising ^ loser) & !(lead >> 63) as u32;
+                (node.loser, rising) = (loser ^ swap, rising ^ swap);
+                code = loser_code.plus(lead.min(0));
+            } else if code != Code::NONE {
+                let (order, beaten) = duel(rising as usize, loser as usize, code);
+                (node.loser, rising) = match order {
+                    Ordering::Less => (loser, rising),
+                    Ordering::Greater => (rising, loser),
+                    Ordering::Equal => (rising.max(loser), rising.min(loser)),
+                };
+                codes[node.loser as usize] = beaten;
+                node.tied = order == Ordering::Equal;
+                self.ties += usize::from(node.tied);
             }
             at /= 2;
         }
-        self.winner = rising;
+        self.winner = rising as usize;
         duels
     }
 

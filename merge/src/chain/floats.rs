@@ -106,7 +106,9 @@ impl Chain {
             [one] => {
                 let one = one.into();
                 if one.steps().are_ascending() {
-                    runs.extend(Some(one).filter(|one| !one.at_ms().is_empty()));
+                    if !one.at_ms().is_empty() {
+                        runs.push(one);
+                    }
                     return Ok(());
                 }
             }
