@@ -1,7 +1,5 @@
 //! The merge of sorted label sets that lie in arenas: the loser tree, with codes for keys.
 
-use std::cmp::Ordering;
-
 use crate::key::{self, Code};
 use crate::label_arena::{Key, LabelArena};
 use crate::labels::Labels;
@@ -170,12 +168,16 @@ impl MergeLabels {
         arenas: impl Fn(usize) -> &'a LabelArena,
     ) -> Result<Step<'_>, OutOfOrder<Labels>> {
         match *self.changed {
-            [source] if self.sources[source].can_step() => self.step_alone(source, &arenas),
+            // Nearly all there is to do where sources have little in common.
+            [source] if self.sources[source].can_step() => {
+                self.codes[source] = self.sources[source].step(arenas(source), false);
+                self.play::<true>(&arenas);
+            }
             _ => {
                 if let Some(source) = self.advance(&arenas)? {
                     return Ok(Step::Need(source));
                 }
-                self.play(&arenas);
+                self.play::<false>(&arenas);
             }
         }
         if self.codes.get(self.tree.winner()).is_none_or(|&code| code == Code::NONE) {
@@ -187,23 +189,6 @@ impl MergeLabels {
             self.sources[source].feed = Feed::Taken;
         }
         Ok(Step::Tied(&self.changed))
-    }
-
-    /// The last group was this source alone, which has another key in its arena: nearly all there is to do where sources
-    /// have little in common.
-    #[inline]
-    fn step_alone<'a>(&mut self, source: usize, arenas: &impl Fn(usize) -> &'a LabelArena) {
-        let Self { sources, codes, tree, .. } = self;
-        codes[source] = sources[source].step(arenas(source), false);
-        #[cfg(test)]
-        let duels = &mut self.duels;
-        let _climbed = tree.climb_by(source, codes, |a, b, code| {
-            #[cfg(test)]
-            (duels.by_key += 1);
-            key::order_same(code, sources[a].words(arenas(a)), sources[b].words(arenas(b)))
-        });
-        #[cfg(test)]
-        (duels.all += _climbed);
     }
 
     /// Takes the sources that the tree has not seen yet to their next keys. The first one that is owed an arena is the
@@ -230,28 +215,18 @@ impl MergeLabels {
         Ok(owing)
     }
 
-    fn play<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) {
+    #[inline]
+    fn play<'a, const ALONE: bool>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) {
         let Self { sources, codes, tree, changed, .. } = self;
         #[cfg(test)]
         let duels = &mut self.duels;
-        tree.play(changed, |a, b| {
-            #[cfg(test)]
-            (duels.all += 1);
-            let code = codes[a];
-            if code != codes[b] {
-                return code.cmp(&codes[b]);
-            }
-            if code == Code::NONE {
-                // Neither has a key. Their order does not matter, and no tie may be noted between them.
-                return Ordering::Less;
-            }
+        let _played = tree.play_codes::<ALONE>(changed, codes, |a, b, code| {
             #[cfg(test)]
             (duels.by_key += 1);
-            let (order, code) =
-                key::order_same(code, sources[a].words(arenas(a)), sources[b].words(arenas(b)));
-            codes[if order == Ordering::Less { b } else { a }] = code;
-            order
+            key::order_same(code, sources[a].words(arenas(a)), sources[b].words(arenas(b)))
         });
+        #[cfg(test)]
+        (duels.all += _played);
     }
 }
 

@@ -78,29 +78,51 @@ impl LoserTree {
         self.winner = rising;
     }
 
-    /// The climb of the only source whose key changed, where codes decide nearly all duels: their order is the one of the
-    /// keys, unless two are the same. Then `duel(a, b, code)` looks at the keys, and says what becomes of the loser's code.
-    /// The code of a source without a key is [`Code::NONE`].
+    /// As [`play`](Self::play), where codes decide nearly all duels: their order is the one of the keys, unless two are the
+    /// same. Then `duel(a, b, code)` looks at the keys, and says what becomes of the loser's code. The code of a source
+    /// without a key is [`Code::NONE`].
     ///
+    /// `ALONE` says that only one source changed, which spares looking out for others. Gives the number of duels.
+    #[inline]
+    pub(crate) fn play_codes<const ALONE: bool>(
+        &mut self,
+        changed: &[usize],
+        codes: &mut [Code],
+        mut duel: impl FnMut(usize, usize, Code) -> (Ordering, Code),
+    ) -> u64 {
+        if !ALONE {
+            changed.iter().for_each(|&source| self.mark(source));
+        }
+        changed.iter().map(|&source| self.climb_codes::<ALONE>(source, codes, &mut duel)).sum()
+    }
+
     /// Who wins shows no pattern that a processor could learn, so it is computed and not branched on. Compilers turn a
     /// choice back into a branch where they see one; the minimum of a difference and zero they leave alone.
-    ///
-    /// Says how many duels there were.
     #[inline]
-    pub(crate) fn climb_by(
+    fn climb_codes<const ALONE: bool>(
         &mut self,
         source: usize,
         codes: &mut [Code],
-        mut duel: impl FnMut(usize, usize, Code) -> (Ordering, Code),
+        duel: &mut impl FnMut(usize, usize, Code) -> (Ordering, Code),
     ) -> u64 {
         let mut rising = source as u32;
         let mut code = codes[source];
         let mut at = (self.sources + source) / 2;
         let mut duels = 0;
         while at > 0 {
-            duels += 1;
-            // It won all duels on its way the last time and is the only one that did, so no loser there equals it.
             let node = &mut self.nodes[at];
+            // Who climbs alone meets nobody who waits, nor anybody tied: that one would climb, too.
+            if !ALONE {
+                let waits = node.visit == Visit::Both;
+                node.visit = Visit::One;
+                if waits {
+                    node.loser = rising;
+                    return duels;
+                }
+                self.ties -= usize::from(node.tied);
+                node.tied = false;
+            }
+            duels += 1;
             let loser = node.loser;
             let loser_code = codes[loser as usize];
             let lead = code.minus(loser_code);

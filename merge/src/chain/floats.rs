@@ -106,9 +106,7 @@ impl Chain {
             [one] => {
                 let one = one.into();
                 if one.steps().are_ascending() {
-                    if !one.at_ms().is_empty() {
-                        runs.push(one);
-                    }
+                    push(runs, one);
                     return Ok(());
                 }
             }
@@ -141,6 +139,13 @@ fn extend(at_ms: &mut Vec<i64>, values: &mut Vec<f64>, column: Floats<'_>) {
     values.extend_from_slice(column.values());
 }
 
+/// Nothing is no run.
+fn push<'c>(runs: &mut Vec<Floats<'c>>, run: Floats<'c>) {
+    if !run.at_ms().is_empty() {
+        runs.push(run);
+    }
+}
+
 /// Two sources whose timestamps strictly increase. Where they are the same, the first one counts.
 fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut Vec<f64>) {
     a.prefetch_next();
@@ -163,14 +168,14 @@ fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut V
 /// The same as runs.
 fn runs_of_two<'c>(mut a: Floats<'c>, mut b: Floats<'c>, runs: &mut Vec<Floats<'c>>) {
     if let Some(in_turn) = in_turn(a, b) {
-        return runs.extend(in_turn.into_iter().filter(|column| !column.at_ms().is_empty()));
+        return in_turn.into_iter().for_each(|column| push(runs, column));
     }
     a.prefetch_next_times();
     b.prefetch_next_times();
     while !(a.at_ms().is_empty() && b.at_ms().is_empty()) {
         let (same, a_rest, b_rest) = split_same(a, b);
         let (lead, a_rest, b_rest) = split_lead(a_rest, b_rest);
-        runs.extend([same, lead].into_iter().filter(|run| !run.at_ms().is_empty()));
+        [same, lead].into_iter().for_each(|run| push(runs, run));
         (a, b) = (a_rest, b_rest);
     }
 }
