@@ -40,16 +40,15 @@ impl Code {
 
     /// Relative to nothing at all.
     pub(crate) fn first(key: &[u64]) -> Self {
-        Self::at(key, 0)
+        Self::at(0, key.first())
     }
 
-    /// The key differs first in the word at this place.
-    fn at(key: &[u64], place: usize) -> Self {
+    /// A key differs first at this place, where it has this word, or no more.
+    fn at(place: usize, word: Option<&u64>) -> Self {
         if place >= LAST_PLACE {
             return Self(0);
         }
-        let word = key.get(place).copied().unwrap_or_default();
-        Self(((LAST_PLACE - place) as u64) << PLACE_SHIFT | word)
+        Self(((LAST_PLACE - place) as u64) << PLACE_SHIFT | word.copied().unwrap_or_default())
     }
 
     /// The difference of two codes: below 0 if this one is the smaller, 0 if they are the same.
@@ -72,43 +71,60 @@ impl Code {
     }
 }
 
+/// The end of a key behind the place of a code: all of it that is compared again. For later codes are relative to keys that
+/// are not smaller, with which it has at least as much in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rest<'a> {
+    /// The place of its first word in the key.
+    pub(crate) start: usize,
+    pub(crate) words: &'a [u64],
+}
+
+impl<'a> Rest<'a> {
+    fn from(self, place: usize) -> &'a [u64] {
+        self.words.get(place - self.start..).unwrap_or_default()
+    }
+}
+
 /// The code of a key relative to the one before it.
 pub(crate) fn code_after(before: &[u64], key: &[u64]) -> Code {
-    match order_from(before, key, 0) {
-        (Ordering::Less, place) => Code::at(key, place),
+    match compare(before, key) {
+        (Ordering::Less, same) => Code::at(same, key.get(same)),
         _ => Code::DISORDER,
     }
 }
 
 /// The order of two keys that have the same code, and the code of the greater one relative to the other.
-pub(crate) fn order_same(code: Code, a: &[u64], b: &[u64]) -> (Ordering, Code) {
-    match order_from(a, b, code.rest()) {
-        (Ordering::Less, place) => (Ordering::Less, Code::at(b, place)),
-        (Ordering::Greater, place) => (Ordering::Greater, Code::at(a, place)),
-        (Ordering::Equal, _) => (Ordering::Equal, code),
+#[inline]
+pub(crate) fn order_same(code: Code, a: Rest<'_>, b: Rest<'_>) -> (Ordering, Code) {
+    let start = code.rest();
+    let (a, b) = (a.from(start), b.from(start));
+    let (order, same) = compare(a, b);
+    match order {
+        Ordering::Less => (order, Code::at(start + same, b.get(same))),
+        Ordering::Greater => (order, Code::at(start + same, a.get(same))),
+        Ordering::Equal => (order, code),
     }
 }
 
-/// The order of two keys that have the same words before `start`, and the place of the first that differ.
-fn order_from(a: &[u64], b: &[u64], start: usize) -> (Ordering, usize) {
-    let (a, b) = (a.get(start..).unwrap_or_default(), b.get(start..).unwrap_or_default());
+/// The order of words, and how many are the same before they differ.
+fn compare(a: &[u64], b: &[u64]) -> (Ordering, usize) {
     // Keys of different label sets soon differ, and where is nearly always the same place.
     if let (Some(a), Some(b)) = (a.first_chunk::<NEAR_WORDS>(), b.first_chunk::<NEAR_WORDS>())
-        && let Some(place) = (0..NEAR_WORDS).find(|&place| a[place] != b[place])
+        && let Some(same) = (0..NEAR_WORDS).find(|&place| a[place] != b[place])
     {
-        return (a[place].cmp(&b[place]), start + place);
+        return (a[same].cmp(&b[same]), same);
     }
-    order_far(a, b, start)
+    compare_long(a, b)
 }
 
-/// The same of keys that are cut there already, and are expected to have everything in common.
-fn order_far(a: &[u64], b: &[u64], start: usize) -> (Ordering, usize) {
+/// The same of words that are expected to be the same, which is found out several at a time.
+fn compare_long(a: &[u64], b: &[u64]) -> (Ordering, usize) {
     if a == b {
-        // That is found out several words at a time.
-        return (Ordering::Equal, start + a.len());
+        return (Ordering::Equal, a.len());
     }
-    let place = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    (a.get(place).cmp(&b.get(place)), start + place)
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    (a.get(same).cmp(&b.get(same)), same)
 }
 
 /// The label set of a key.
@@ -180,6 +196,7 @@ mod tests {
         fn codes_order_keys_and_stay_right(
             mut keys in vec(vec(0..3u64, 0..6), 3),
             pad in prop_oneof![Just(0), LAST_PLACE - 3..LAST_PLACE + 2],
+            earlier in 0..usize::MAX,
         ) {
             keys.iter_mut().for_each(|key| drop(key.splice(0..0, vec![7; pad])));
             keys.sort();
@@ -191,10 +208,14 @@ mod tests {
             prop_assert!(codes.0 <= codes.1 && codes.1 < Code::DISORDER);
             let anew = if small == large { Code::DISORDER } else { code_after(small, large) };
             if codes.0 == codes.1 {
-                let (order, code) = order_same(codes.0, small, large);
+                // As an arena has them: behind the place of a code that they had before.
+                let start = earlier % (codes.0.rest() + 1);
+                let [small_rest, large_rest] = [small, large]
+                    .map(|key| Rest { start, words: key.get(start..).unwrap_or_default() });
+                let (order, code) = order_same(codes.0, small_rest, large_rest);
                 prop_assert_eq!(order, small.cmp(large));
                 prop_assert!(small == large || code == anew);
-                prop_assert_eq!(order_same(codes.0, large, small), (order.reverse(), code));
+                prop_assert_eq!(order_same(codes.0, large_rest, small_rest), (order.reverse(), code));
             } else {
                 prop_assert_eq!(codes.1, anew);
             }
@@ -207,6 +228,6 @@ mod tests {
         {
             assert_eq!(code_after(before, key), Code::DISORDER, "{before:?} {key:?}");
         }
-        assert_eq!(code_after(&[1], &[1, 0]), Code::at(&[1, 0], 1));
+        assert_eq!(code_after(&[1], &[1, 0]), Code::at(1, Some(&0)));
     }
 }

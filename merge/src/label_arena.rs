@@ -3,17 +3,17 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use crate::key::{Code, KeyWriter, NEAR_WORDS, code_after};
+use crate::key::{Code, KeyWriter, NEAR_WORDS, Rest, code_after};
 use crate::labels::Labels;
 use crate::prefetch::{prefetch, prefetch_at};
 
 /// Sorted label sets of one source, one after the other in the same memory, which is reused after
 /// [`clear`](Self::clear).
 ///
-/// Each label set is stored twice: as its text, and as a *key*, a sequence of words whose order is that of the
+/// Each label set is stored twice: as its text, and as the end of a *key*, a sequence of words whose order is that of the
 /// label sets. What a [`MergeLabels`](crate::MergeLabels) compares most of the time is neither of them but one
 /// number for each label set, which says where its key first differs from the one before it, and how. That
-/// number is found when the label set is pushed.
+/// number is found when the label set is pushed; of the key, only what stands behind that place is kept.
 ///
 /// Label sets are expected in the order of [`labels::compare`](crate::labels::compare), each once. One that is not
 /// in order is taken all the same; the merge reports it when it gets there.
@@ -36,10 +36,14 @@ pub struct LabelArena {
     text_ends: Vec<usize>,
     /// Where the names and values of each set end in `text_ends`.
     set_ends: Vec<usize>,
-    key_words: Vec<u64>,
     keys: Vec<Key>,
-    /// Kept for its memory.
+    /// The words of each key behind the place of its code.
+    rests: Vec<u64>,
+    first_key: Vec<u64>,
+    last_key: Vec<u64>,
+    /// Kept for their memory.
     writer: KeyWriter,
+    new_key: Vec<u64>,
 }
 
 /// What is known of a key before it is looked at.
@@ -47,7 +51,7 @@ pub struct LabelArena {
 pub(crate) struct Key {
     /// How it differs from the one before it; the first from nothing at all.
     pub(crate) code: Code,
-    /// Where its words begin.
+    /// Where the words behind the place of that begin.
     pub(crate) start: usize,
 }
 
@@ -63,24 +67,27 @@ impl LabelArena {
             self.text_ends.push(self.text.len());
         }
         self.set_ends.push(self.text_ends.len());
-        let start = self.key_words.len();
-        self.writer.write(labels, &mut self.key_words);
-        let (before, key) = self.key_words.split_at(start);
-        let code = match self.keys.last() {
-            None => Code::first(key),
-            Some(last) => code_after(&before[last.start..], key),
+        self.new_key.clear();
+        self.writer.write(labels, &mut self.new_key);
+        let code = if self.keys.is_empty() {
+            self.first_key.clone_from(&self.new_key);
+            Code::first(&self.new_key)
+        } else {
+            code_after(&self.last_key, &self.new_key)
         };
-        self.keys.push(Key { code, start });
+        self.keys.push(Key { code, start: self.rests.len() });
+        self.rests.extend_from_slice(self.new_key.get(code.rest()..).unwrap_or_default());
+        std::mem::swap(&mut self.last_key, &mut self.new_key);
     }
 
     /// Drops all label sets, and keeps the memory.
     pub fn clear(&mut self) {
-        let Self { text, text_ends, set_ends, key_words, keys, .. } = self;
+        let Self { text, text_ends, set_ends, keys, rests, .. } = self;
         text.clear();
         text_ends.clear();
         set_ends.clear();
-        key_words.clear();
         keys.clear();
+        rests.clear();
     }
 
     /// How many label sets there are.
@@ -108,16 +115,26 @@ impl LabelArena {
         Pairs { text: &self.text, start: text_start, ends: &self.text_ends[start..self.set_ends[index]] }
     }
 
+    /// The whole key of the first label set, if there is one.
+    pub(crate) fn first_key(&self) -> &[u64] {
+        &self.first_key
+    }
+
+    /// The whole key of the last label set, if there is one.
+    pub(crate) fn last_key(&self) -> &[u64] {
+        &self.last_key
+    }
+
     /// What is known of a key. Behind the last one there is none, and its words begin where there are no more.
     #[inline]
     pub(crate) fn key(&self, index: usize) -> Key {
-        self.keys.get(index).copied().unwrap_or(Key { code: Code::NONE, start: self.key_words.len() })
+        self.keys.get(index).copied().unwrap_or(Key { code: Code::NONE, start: self.rests.len() })
     }
 
-    /// The words of a key, which end where the next one begins.
+    /// The words of a key behind the place of its code, which end where those of the next one begin.
     #[inline]
-    pub(crate) fn words(&self, key: Key, next: Key) -> &[u64] {
-        &self.key_words[key.start..next.start]
+    pub(crate) fn rest(&self, key: Key, next: Key) -> Rest<'_> {
+        Rest { start: key.code.rest(), words: &self.rests[key.start..next.start] }
     }
 
     /// Has a key brought near that will be compared soon, and what is known of those behind it. Keys are large and asked
@@ -128,14 +145,12 @@ impl LabelArena {
     #[inline]
     pub(crate) fn prefetch(&self, index: usize, shared: bool) {
         const LINE_AHEAD: usize = 8;
-        let key = self.key(index);
-        // What it has in common with the one before it is not compared again.
-        let rest = key.start + key.code.rest();
+        let start = self.key(index).start;
         if shared {
-            prefetch(self.key_words.get(rest..self.key(index + 1).start).unwrap_or_default());
+            prefetch(self.rests.get(start..self.key(index + 1).start).unwrap_or_default());
         } else {
-            prefetch_at(&self.key_words, rest);
-            prefetch_at(&self.key_words, rest + NEAR_WORDS - 1);
+            prefetch_at(&self.rests, start);
+            prefetch_at(&self.rests, start + NEAR_WORDS - 1);
         }
         prefetch_at(&self.keys, index + LINE_AHEAD);
     }

@@ -1,6 +1,6 @@
 //! The merge of sorted label sets that lie in arenas: the loser tree, with codes for keys.
 
-use crate::key::{self, Code};
+use crate::key::{self, Code, Rest};
 use crate::label_arena::{Key, LabelArena};
 use crate::labels::Labels;
 use crate::machine::Step;
@@ -223,7 +223,7 @@ impl MergeLabels {
         let _played = tree.play_codes::<ALONE>(changed, codes, |a, b, code| {
             #[cfg(test)]
             (duels.by_key += 1);
-            key::order_same(code, sources[a].words(arenas(a)), sources[b].words(arenas(b)))
+            key::order_same(code, sources[a].rest(arenas(a)), sources[b].rest(arenas(b)))
         });
         #[cfg(test)]
         (duels.all += _played);
@@ -247,10 +247,10 @@ impl Source {
         self.keys[0].code
     }
 
-    /// The words of its current key.
+    /// What may have to be compared of its current key.
     #[inline]
-    fn words<'a>(&self, arena: &'a LabelArena) -> &'a [u64] {
-        arena.words(self.keys[0], self.keys[1])
+    fn rest<'a>(&self, arena: &'a LabelArena) -> Rest<'a> {
+        arena.rest(self.keys[0], self.keys[1])
     }
 
     /// Goes on to the next key, if the last one came out: how it differs from that. `None` if nothing changes, or
@@ -269,7 +269,7 @@ impl Source {
                     return Some(self.step(arena, shared));
                 }
                 self.last_key.clear();
-                self.last_key.extend_from_slice(self.words(arena));
+                self.last_key.extend_from_slice(arena.last_key());
                 self.feed = Feed::Awaited;
                 None
             }
@@ -286,7 +286,7 @@ impl Source {
                 Some(if is_new {
                     self.keys[0].code
                 } else {
-                    key::code_after(&self.last_key, self.words(arena))
+                    key::code_after(&self.last_key, arena.first_key())
                 })
             }
             Feed::Awaited | Feed::Ready | Feed::Exhausted => None,
