@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use common::drive::{Pick, picks, picks_in_pieces, samples};
 use common::{ALL, Faults, NONE, Random, Replica, Scraper, Truth, World, twin, worlds};
-use promha_merge::{Hints, Stitch};
+use promha_merge::{Hints, Stitch, resolve};
 use proptest::prelude::*;
 
 fn stitch(world: &World) -> Vec<Pick> {
@@ -246,6 +246,20 @@ fn a_reset_that_a_long_step_hides_does_not_come_out_late() {
     let live = live(&world, &stitch(&world));
     for pair in live.windows(2).filter(|pair| pair[1].value < pair[0].value) {
         assert!(world.truth.resets_between(pair[0].true_ms, pair[1].true_ms) > 0, "at {}", pair[1].at_ms);
+    }
+}
+
+/// Nobody needed to know the interval of a replica before its end, and there are no steps ahead to learn it from.
+#[test]
+fn a_replica_that_begins_at_the_end_of_another_doubles_no_density() {
+    let times_ms: Vec<i64> = (0..11).map(|n| 120_000 * n).collect();
+    let values: Vec<f64> = (0..11).map(f64::from).collect();
+    let old: (&[i64], &[f64]) = (&times_ms, &values);
+    for (late_ms, comes_out) in [(29_000, false), (104_000, false), (105_000, true)] {
+        let new: (&[i64], &[f64]) = (&[1_200_000 + late_ms], &[9.5]);
+        let (mut at_ms, mut values) = (Vec::new(), Vec::new());
+        resolve(&mut Stitch::default(), &[old, new], &mut at_ms, &mut values).unwrap();
+        assert_eq!(at_ms.len() > times_ms.len(), comes_out, "{late_ms} ms later");
     }
 }
 

@@ -16,8 +16,8 @@ pub(crate) enum Wait {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Replica {
-    /// The sample before the first one that has neither come out nor been passed over is kept when the column
-    /// is replaced.
+    /// Some of the samples before the first one that has neither come out nor been passed over are
+    /// [kept](Self::keep_from) when the column is replaced.
     pub(crate) window: Window,
     /// Right behind the last sample of this replica that came out, if nothing of another one has since.
     pub(crate) taken: Option<usize>,
@@ -64,9 +64,10 @@ impl Replica {
         }
     }
 
-    /// From where on the column is still needed: the unread samples and the one before them.
+    /// From where on the column is still needed: the unread samples and the one before them, or as many as an interval can
+    /// still be learned from.
     pub(crate) fn keep_from(&self) -> usize {
-        self.window.at.saturating_sub(1)
+        self.window.at.saturating_sub(if self.pace.is_some() { 1 } else { STEPS + 1 })
     }
 
     /// Looks at a new column.
@@ -126,7 +127,8 @@ impl Replica {
         Some(behind.map_or(i64::MIN, |index| times_ms[index]))
     }
 
-    /// The interval at the sample at `from`, given what it was.
+    /// The interval at the sample at `from`, given what it was. At the end of a replica of which nobody needed to know it
+    /// before, it is what its last steps were like.
     pub(crate) fn learn(
         &self,
         source: usize,
@@ -135,8 +137,19 @@ impl Replica {
         known: Option<Pace>,
     ) -> Result<Option<Pace>, Wait> {
         let end = from + STEPS + 1;
-        let end = if self.reaches(source, end - 1)? { end } else { self.window.len };
-        Ok(Pace::learn(known, &times_ms[from.min(end)..end]))
+        if self.reaches(source, end - 1)? {
+            return Ok(Pace::learn(known, &times_ms[from..end]));
+        }
+        let times_ms = &times_ms[..self.window.len];
+        let learned = Pace::learn(known, times_ms.get(from..).unwrap_or_default());
+        if learned.is_some() {
+            return Ok(learned);
+        }
+        let start = times_ms.len().checked_sub(STEPS + 1);
+        match start {
+            None if self.hidden => Err(Wait::Tail(source)),
+            _ => Ok(Pace::learn(None, &times_ms[start.unwrap_or_default()..])),
+        }
     }
 
     /// When the last sample of the column is.
