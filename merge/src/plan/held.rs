@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use super::{Chunk, PlanError};
+use crate::stitch::pace::STEPS;
 
-/// So many samples that have come out, or have been passed over, can be looked at again.
-const BEHIND: usize = 4;
+/// So many samples that have come out, or have been passed over, can be looked at again: as an interval is learned from.
+const BEHIND: usize = STEPS + 1;
 
 #[derive(Debug)]
 pub(super) struct Source<B> {
