@@ -15,8 +15,8 @@
 //! - **Filler.** A sample of another replica in the hole that is at least half an interval away from both
 //!   ends of it: closer ones would double the density. Of several replicas the one whose filler is earliest
 //!   is followed from there on.
-//! - **Interval.** What the steps of a replica are like: learned from its next 8 steps when it is first needed, at its
-//!   end from its last 8 (or given), and learned anew at every step that is shorter than 0.75 or longer than 1.5 intervals. A
+//! - **Interval.** What the steps of a replica are like: learned from its next 8 steps when it is first needed, or its
+//!   last 8 if fewer are left (or given), and learned anew at every step that is shorter than 0.75 or longer than 1.5 intervals. A
 //!   known interval is only replaced when all 8 steps ahead agree on another one, so that a change of the
 //!   scrape interval is told from an outage at once. What counts in a hole is the shortest interval of the
 //!   followed replica and those with samples in it; a replica with several samples in an ordinary step of the

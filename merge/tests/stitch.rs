@@ -249,7 +249,7 @@ fn a_reset_that_a_long_step_hides_does_not_come_out_late() {
     }
 }
 
-/// Nobody needed to know the interval of a replica before its end, and there are no steps ahead to learn it from.
+/// Nobody needed to know the interval of a replica before its end, and no steps are left to learn it from.
 #[test]
 fn a_replica_that_begins_at_the_end_of_another_doubles_no_density() {
     let times_ms: Vec<i64> = (0..11).map(|n| 120_000 * n).collect();

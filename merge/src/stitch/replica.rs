@@ -127,8 +127,8 @@ impl Replica {
         Some(behind.map_or(i64::MIN, |index| times_ms[index]))
     }
 
-    /// The interval at the sample at `from`, given what it was. At the end of a replica of which nobody needed to know it
-    /// before, it is what its last steps were like.
+    /// The interval at the sample at `from`, given what it was. Where too few steps are left to learn it from, one that is
+    /// known stays, and one that nobody needed to know before is what the last steps are like.
     pub(crate) fn learn(
         &self,
         source: usize,
@@ -140,15 +140,12 @@ impl Replica {
         if self.reaches(source, end - 1)? {
             return Ok(Pace::learn(known, &times_ms[from..end]));
         }
-        let times_ms = &times_ms[..self.window.len];
-        let learned = Pace::learn(known, times_ms.get(from..).unwrap_or_default());
-        if learned.is_some() {
-            return Ok(learned);
+        if known.is_some() {
+            return Ok(known);
         }
-        let start = times_ms.len().checked_sub(STEPS + 1);
-        match start {
+        match self.window.len.checked_sub(STEPS + 1) {
             None if self.hidden => Err(Wait::Tail(source)),
-            _ => Ok(Pace::learn(None, &times_ms[start.unwrap_or_default()..])),
+            start => Ok(Pace::learn(None, &times_ms[start.unwrap_or_default()..self.window.len])),
         }
     }
 

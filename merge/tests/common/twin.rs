@@ -205,9 +205,11 @@ impl Twin<'_> {
 
     fn learned_at(&self, source: usize, index: usize) -> Option<u64> {
         let all_ms = &self.replicas[source].at_ms;
-        let times_ms = &all_ms[index..];
-        let last_ms = &all_ms[all_ms.len().saturating_sub(STEPS + 1)..];
-        settle(self.pace[source], times_ms).or_else(|| guess(times_ms)).or_else(|| guess(last_ms))
+        let times_ms = &all_ms[index.min(all_ms.len().saturating_sub(STEPS + 1))..];
+        match self.pace[source] {
+            Some(known) if all_ms.len() - index <= STEPS => Some(known),
+            known => settle(known, times_ms).or_else(|| guess(times_ms)),
+        }
     }
 
     fn best(&self, mut candidates: Vec<(usize, usize)>) -> Vec<(usize, usize)> {
