@@ -170,7 +170,7 @@ fn what_is_refused_is_counted() {
     let again = [("made_second", 1.0), ("made_first", 2.0), ("made_third", 1.0)];
     assert_eq!(write(&again), (400, Outcome::GiveUp, Some(2)), "one sample of three is there already");
 
-    // Version 1 is not taken here, and such an answer confirms nothing.
+    // Version 1 is refused here (Prometheus 3.5 stores it all the same), and such an answer confirms nothing.
     let mut encoder = WriteEncoder::new(WriteVersion::V1);
     encoder.series(&[("__name__", "made_before")], [(t_ms, 1.0)]);
     let answered = post(&server, PATH, WriteVersion::V1, encoder.finish());
