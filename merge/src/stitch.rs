@@ -93,6 +93,8 @@ pub struct Stitch {
     pub(crate) replicas: Vec<Replica>,
     /// The replicas that gave the last sample, ascending. Several, as long as they are the same.
     pub(crate) followed: Vec<usize>,
+    /// Somebody who gave the last sample may be followed no more.
+    parted: bool,
     /// When the last sample was, live or not.
     pub(crate) last_ms: Option<i64>,
     live: Option<Live>,
@@ -157,6 +159,7 @@ impl Stitch {
         self.replicas.clear();
         self.replicas.resize(sources, Replica::new(hints.pace()));
         self.followed.clear();
+        self.parted = false;
         self.last_ms = None;
         self.live = None;
         self.tail = Tail::Read;
@@ -228,7 +231,7 @@ impl Stitch {
     /// Of the replicas that are followed together, those whose next sample is best remain. At the start all
     /// are.
     fn narrow<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) {
-        let Self { replicas, followed, fillers, .. } = self;
+        let Self { replicas, followed, fillers, parted, .. } = self;
         match followed.as_slice() {
             [_] => return,
             [] => followed.extend(0..replicas.len()),
@@ -239,6 +242,7 @@ impl Stitch {
         fillers.extend(heads.filter(|&(source, _)| replicas[source].window.has_unread()));
         keep_best(fillers, columns);
         if !fillers.is_empty() {
+            *parted |= fillers.len() < followed.len();
             followed.clear();
             followed.extend(fillers.iter().map(|&(source, _)| source));
         }
@@ -350,10 +354,8 @@ impl Stitch {
 
     /// Follows those that have the best filler.
     fn switch(&mut self) {
-        let Self { replicas, followed, fillers, .. } = self;
-        for replica in replicas.iter_mut() {
-            (replica.taken, replica.continues_at) = (None, None);
-        }
+        let Self { replicas, followed, fillers, parted, .. } = self;
+        *parted = true;
         followed.clear();
         for &(source, index) in fillers.iter() {
             replicas[source].window.at = index;
@@ -374,6 +376,7 @@ impl Stitch {
     /// Samples of the followed replica come out.
     fn take<S: Samples>(&mut self, source: usize, range: Range<usize>, column: S) -> Run {
         let continues = self.replicas[source].taken == Some(range.start);
+        self.interrupt_others();
         for &same in &self.followed {
             let replica = &mut self.replicas[same];
             replica.window.at += range.len();
@@ -398,6 +401,18 @@ impl Stitch {
         self.live = Some(Live { at_ms: column.at_ms()[index], level, histogram, fell_from });
         self.tail = Tail::Read;
         Run { source, range, continues, lift: 0.0 }
+    }
+
+    /// Something of the followed replicas comes out: nothing that the others have next continues it.
+    fn interrupt_others(&mut self) {
+        if !std::mem::take(&mut self.parted) {
+            return;
+        }
+        for (source, replica) in self.replicas.iter_mut().enumerate() {
+            if !self.followed.contains(&source) {
+                (replica.taken, replica.continues_at) = (None, None);
+            }
+        }
     }
 
     pub(crate) fn last_is_live(&self) -> bool {

@@ -10,9 +10,11 @@ impl Stitch {
     /// them, and nobody has looked at them.
     pub(crate) fn pass(&mut self, followed: &[usize], last_ms: i64, all_live: bool) {
         if self.followed != followed {
+            self.parted = true;
             self.followed.clear();
             self.followed.extend_from_slice(followed);
         }
+        self.interrupt_others();
         for &source in followed {
             self.hide(source);
             self.replicas[source].taken = Some(0);

@@ -12,6 +12,8 @@ struct Twin<'r> {
     next: Vec<usize>,
     pace: Vec<Option<u64>>,
     followed: Vec<usize>,
+    /// Those that were followed when the last sample came out.
+    gave_last: Vec<usize>,
     out: Vec<Pick>,
     last_ms: Option<i64>,
     /// Live samples that came out.
@@ -25,6 +27,7 @@ pub fn stitch(replicas: &[Replica], interval_ms: Option<i64>, counter: bool) -> 
         next: vec![0; replicas.len()],
         pace: vec![interval_ms.map(|ms| ms as u64); replicas.len()],
         followed: Vec::new(),
+        gave_last: Vec::new(),
         out: Vec::new(),
         last_ms: None,
         live: Vec::new(),
@@ -227,32 +230,22 @@ impl Twin<'_> {
     fn switch(&mut self, fillers: &[(usize, usize)]) -> bool {
         self.followed = fillers.iter().map(|&(source, _)| source).collect();
         fillers.iter().for_each(|&(source, index)| self.next[source] = index);
-        self.push(false)
+        self.take()
     }
 
     fn take(&mut self) -> bool {
         let source = self.followed[0];
-        let before = self.next[source].checked_sub(1);
-        // Whoever is followed has everything that came out last, unless some of it was dropped.
-        let continues = before.is_some_and(|i| {
-            let replica = &self.replicas[source];
-            self.out.last().is_some_and(|pick| {
-                self.replicas[pick.source].at_ms[pick.index] == replica.at_ms[i]
-                    && self.replicas[pick.source].values[pick.index].to_bits() == replica.values[i].to_bits()
-            })
-        });
-        self.push(continues)
-    }
-
-    fn push(&mut self, continues: bool) -> bool {
-        let source = self.followed[0];
         let index = self.next[source];
         let replica = &self.replicas[source];
+        // Some of what it had since may have been dropped.
+        let continues = self.gave_last.contains(&source)
+            && index.checked_sub(1).map(|before| replica.at_ms[before]) == self.last_ms;
         self.out.push(Pick { source, index, continues });
         self.last_ms = Some(replica.at_ms[index]);
         if replica.is_live(index) {
             self.live.push((replica.at_ms[index], replica.values[index]));
         }
+        self.gave_last.clone_from(&self.followed);
         self.followed.clone().into_iter().for_each(|same| self.next[same] += 1);
         true
     }
