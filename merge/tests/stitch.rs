@@ -263,6 +263,22 @@ fn a_replica_that_begins_at_the_end_of_another_doubles_no_density() {
     }
 }
 
+/// Copies part at the marker of one. The other one is the one to follow then, and it is where it was.
+#[test]
+fn a_copy_that_is_taken_up_again_at_once_continues() {
+    let replica = |at_ms: &[i64], values: &[f64]| Replica {
+        at_ms: at_ms.to_vec(),
+        values: values.to_vec(),
+        true_ms: at_ms.to_vec(),
+        interval_ms: (1_000, 1_000),
+    };
+    let lives = replica(&[0, 1_000, 2_000, 3_100, 4_100], &[0.0, 1.0, 2.0, 3.0, 4.0]);
+    let ends = replica(&[0, 1_000, 2_000, 3_000], &[0.0, 1.0, 2.0, common::STALE]);
+    let merged = picks(&mut Stitch::new(Hints::default()), &[lives, ends]);
+    let continues: Vec<_> = merged.iter().map(|pick| (pick.source, pick.continues)).collect();
+    assert_eq!(continues, [(0, false), (0, true), (0, true), (0, true), (0, true)]);
+}
+
 fn is_left_only_in_a_hole(world: &World, merged: &[Pick]) -> Result<(), TestCaseError> {
     let live = live(world, merged);
     for pair in live.windows(2) {
