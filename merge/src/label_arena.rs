@@ -3,9 +3,12 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use crate::key::{Code, KeyWriter, NEAR_WORDS, Rest, code_after};
+use crate::delta::DeltaWriter;
+use crate::key::{Code, KeyWriter, Rest, code_after};
 use crate::labels::Labels;
-use crate::prefetch::{prefetch, prefetch_at};
+use crate::prefetch::{CACHE_LINE_BYTES, prefetch, prefetch_at};
+
+const LINE_WORDS: usize = CACHE_LINE_BYTES / size_of::<u64>();
 
 /// Sorted label sets of one source, one after the other in the same memory, which is reused after
 /// [`clear`](Self::clear).
@@ -31,19 +34,29 @@ use crate::prefetch::{prefetch, prefetch_at};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct LabelArena {
-    text: String,
-    /// Where each name and each value ends in `text`.
-    text_ends: Vec<usize>,
-    /// Where the names and values of each set end in `text_ends`.
-    set_ends: Vec<usize>,
+    texts: Texts,
     keys: Vec<Key>,
-    /// The words of each key behind the place of its code.
+    /// The words of each key behind the place of its code, from the start of a cache line on.
     rests: Vec<u64>,
+    /// What is new in each label set.
+    deltas: Vec<u64>,
+    delta_ends: Vec<usize>,
     first_key: Vec<u64>,
     last_key: Vec<u64>,
     /// Kept for their memory.
-    writer: KeyWriter,
+    key_writer: KeyWriter,
+    delta_writer: DeltaWriter,
     new_key: Vec<u64>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Texts {
+    /// All names and values.
+    text: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+    /// Where the names and values of each set end in `ends`.
+    set_ends: Vec<usize>,
 }
 
 /// What is known of a key before it is looked at.
@@ -60,34 +73,36 @@ impl LabelArena {
     ///
     /// `O(length)`; the label set is copied.
     pub fn push(&mut self, labels: &[(&str, &str)]) {
-        for (name, value) in labels {
-            self.text.push_str(name);
-            self.text_ends.push(self.text.len());
-            self.text.push_str(value);
-            self.text_ends.push(self.text.len());
-        }
-        self.set_ends.push(self.text_ends.len());
         self.new_key.clear();
-        self.writer.write(labels, &mut self.new_key);
+        self.key_writer.write(labels, &mut self.new_key);
         let code = if self.keys.is_empty() {
             self.first_key.clone_from(&self.new_key);
             Code::first(&self.new_key)
         } else {
             code_after(&self.last_key, &self.new_key)
         };
+        // As long as the memory stays where it is: this saves time, and nothing depends on it.
+        let misplaced = self.rests.as_ptr().wrapping_add(self.rests.len()).align_offset(CACHE_LINE_BYTES);
+        self.rests.resize(self.rests.len() + misplaced % LINE_WORDS, 0);
         self.keys.push(Key { code, start: self.rests.len() });
         self.rests.extend_from_slice(self.new_key.get(code.rest()..).unwrap_or_default());
         std::mem::swap(&mut self.last_key, &mut self.new_key);
+        if code != Code::DISORDER {
+            let before = self.len().checked_sub(2).map(|before| self.texts.pairs(before)).unwrap_or_default();
+            self.delta_writer.write(before, labels, &mut self.deltas);
+        }
+        self.delta_ends.push(self.deltas.len());
+        self.texts.push(labels);
     }
 
     /// Drops all label sets, and keeps the memory.
     pub fn clear(&mut self) {
-        let Self { text, text_ends, set_ends, keys, rests, .. } = self;
-        text.clear();
-        text_ends.clear();
-        set_ends.clear();
+        let Self { texts, keys, rests, deltas, delta_ends, .. } = self;
+        texts.clear();
         keys.clear();
         rests.clear();
+        deltas.clear();
+        delta_ends.clear();
     }
 
     /// How many label sets there are.
@@ -106,13 +121,7 @@ impl LabelArena {
     /// If there is no such label set.
     pub fn set(&self, index: usize) -> LabelSet<'_> {
         assert!(index < self.len(), "there is no label set {index}");
-        LabelSet { arena: self, index }
-    }
-
-    fn pairs(&self, index: usize) -> Pairs<'_> {
-        let start = index.checked_sub(1).map_or(0, |before| self.set_ends[before]);
-        let text_start = start.checked_sub(1).map_or(0, |before| self.text_ends[before]);
-        Pairs { text: &self.text, start: text_start, ends: &self.text_ends[start..self.set_ends[index]] }
+        LabelSet { texts: &self.texts, index }
     }
 
     /// The whole key of the first label set, if there is one.
@@ -137,36 +146,62 @@ impl LabelArena {
         Rest { start: key.code.rest(), words: &self.rests[key.start..next.start] }
     }
 
-    /// Has a key brought near that will be compared soon, and what is known of those behind it. Keys are large and asked
-    /// for one by one, the rest is read from one end to the other, a cache line for four keys.
-    ///
-    /// Of a key it is all that another source may have in common with it, or only where it differs from its
-    /// neighbours, if nobody is thought to have the same one.
+    /// What is new in a label set since the one before it, in the first one since there was nothing. Empty if it is not
+    /// greater than that one, or there is none.
+    #[inline]
+    pub(crate) fn delta(&self, index: usize) -> &[u64] {
+        let start = index.checked_sub(1).and_then(|before| self.delta_ends.get(before)).copied().unwrap_or_default();
+        let end = self.delta_ends.get(index).copied().unwrap_or(start);
+        &self.deltas[start..end]
+    }
+
+    /// Has what may soon be compared of a key brought near, and what is known of those behind it; its delta too, if another
+    /// source is thought to have the same one. Keys are asked for one by one, but what is known of them is read from one end to the
+    /// other, a cache line for several keys.
     #[inline]
     pub(crate) fn prefetch(&self, index: usize, shared: bool) {
-        const LINE_AHEAD: usize = 8;
-        let start = self.key(index).start;
+        prefetch_at(&self.rests, self.key(index).start);
+        prefetch_at(&self.keys, index + LINE_WORDS);
         if shared {
-            prefetch(self.rests.get(start..self.key(index + 1).start).unwrap_or_default());
-        } else {
-            prefetch_at(&self.rests, start);
-            prefetch_at(&self.rests, start + NEAR_WORDS - 1);
+            prefetch(self.delta(index));
+            prefetch_at(&self.delta_ends, index + LINE_WORDS);
         }
-        prefetch_at(&self.keys, index + LINE_AHEAD);
+    }
+}
+
+impl Texts {
+    fn push(&mut self, labels: &[(&str, &str)]) {
+        for text in labels.iter().flat_map(|(name, value)| [name, value]) {
+            self.text.push_str(text);
+            self.ends.push(self.text.len());
+        }
+        self.set_ends.push(self.ends.len());
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+        self.set_ends.clear();
+    }
+
+    fn pairs(&self, index: usize) -> Pairs<'_> {
+        let start = index.checked_sub(1).map_or(0, |before| self.set_ends[before]);
+        let text_start = start.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Pairs { text: &self.text, start: text_start, ends: &self.ends[start..self.set_ends[index]] }
     }
 }
 
 /// A label set in a [`LabelArena`]. Nothing of it is looked at before it is asked for.
 #[derive(Clone, Copy)]
 pub struct LabelSet<'a> {
-    arena: &'a LabelArena,
+    texts: &'a Texts,
     index: usize,
 }
 
 impl<'a> LabelSet<'a> {
     /// The pairs, in the order in which they were given.
     pub fn pairs(self) -> Pairs<'a> {
-        self.arena.pairs(self.index)
+        self.texts.pairs(self.index)
     }
 
     /// A copy that can be kept.
@@ -182,7 +217,7 @@ impl fmt::Debug for LabelSet<'_> {
 }
 
 /// The pairs of a label set: what [`LabelSet::pairs`] gives.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Pairs<'a> {
     text: &'a str,
     start: usize,

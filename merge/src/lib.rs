@@ -2,6 +2,7 @@
 
 mod arena;
 mod chain;
+mod delta;
 mod interval;
 mod iterate;
 mod key;

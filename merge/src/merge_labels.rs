@@ -1,5 +1,7 @@
 //! The merge of sorted label sets that lie in arenas: the loser tree, with codes for keys.
 
+use std::cmp::Ordering;
+
 use crate::key::{self, Code, Rest};
 use crate::label_arena::{Key, LabelArena};
 use crate::labels::Labels;
@@ -60,6 +62,12 @@ pub struct MergeLabels {
     tree: LoserTree,
     /// What the tree has not seen yet: all sources, then always the last group.
     changed: Vec<usize>,
+    /// How many sources are not exhausted.
+    live: usize,
+    /// How many groups came out.
+    groups: u64,
+    /// The last group came out without the tree.
+    together: bool,
     #[cfg(test)]
     duels: Duels,
 }
@@ -80,6 +88,8 @@ struct Source {
     index: usize,
     /// What is known of that key and of the two behind it: near, because keys are asked for one by one.
     keys: [Key; 3],
+    /// The number of the group in which its key before that one came out; 0 if that one is the first of its arena.
+    behind: u64,
     /// The last key of the arena before this one, if there was one.
     last_key: Vec<u64>,
     /// No key came yet.
@@ -112,6 +122,7 @@ impl MergeLabels {
         for source in &mut self.sources {
             (source.feed, source.index, source.is_new) = (Feed::Awaited, 0, true);
         }
+        (self.live, self.groups, self.together) = (sources, 0, false);
         self.codes.clear();
         self.codes.resize(sources, Code::NONE);
         self.tree.reset(sources);
@@ -135,6 +146,7 @@ impl MergeLabels {
         if let Some(state) = self.sources.get_mut(source).filter(|source| source.feed == Feed::Awaited) {
             state.feed = Feed::Exhausted;
             self.codes[source] = Code::NONE;
+            self.live -= 1;
         }
     }
 
@@ -167,10 +179,17 @@ impl MergeLabels {
         &mut self,
         arenas: impl Fn(usize) -> &'a LabelArena,
     ) -> Result<Step<'_>, OutOfOrder<Labels>> {
+        if self.changed.len() == self.live && self.step_together(&arenas) {
+            self.groups += 1;
+            return Ok(Step::Tied(&self.changed));
+        }
+        if std::mem::take(&mut self.together) {
+            self.changed.iter().for_each(|&source| self.sources[source].look_ahead(arenas(source)));
+        }
         match *self.changed {
             // Nearly all there is to do where sources have little in common.
             [source] if self.sources[source].can_step() => {
-                self.codes[source] = self.sources[source].step(arenas(source), false);
+                self.codes[source] = self.sources[source].step(arenas(source), self.groups, false);
                 self.play::<true>(&arenas);
             }
             _ => {
@@ -188,7 +207,32 @@ impl MergeLabels {
         for &source in &self.changed {
             self.sources[source].feed = Feed::Taken;
         }
+        self.groups += 1;
         Ok(Step::Tied(&self.changed))
+    }
+
+    /// Takes all sources to their next keys, if the last group has them all and the next one will, too. Then the tree
+    /// stays as it is.
+    #[inline]
+    fn step_together<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) -> bool {
+        let [first, ref others @ ..] = *self.changed else { return false };
+        let delta = |source: usize| arenas(source).delta(self.sources[source].index + 1);
+        let new = delta(first);
+        let all_taken = self.changed.iter().all(|&source| self.sources[source].feed == Feed::Taken);
+        // One that is not in order has nothing new.
+        if new.is_empty() || !all_taken || !others.iter().all(|&source| delta(source) == new) {
+            return false;
+        }
+        for &source in &self.changed {
+            self.sources[source].index += 1;
+        }
+        self.together = true;
+        #[cfg(test)]
+        {
+            self.duels.all += others.len() as u64;
+            self.duels.by_key += others.len() as u64;
+        }
+        true
     }
 
     /// Takes the sources that the tree has not seen yet to their next keys. The first one that is owed an arena is the
@@ -201,10 +245,11 @@ impl MergeLabels {
         let shared = self.changed.len() > 1;
         for &source in &self.changed {
             let state = &mut self.sources[source];
-            match state.next_code(arenas, source, shared) {
+            match state.next_code(arenas, source, self.groups, shared) {
                 Some(Code::DISORDER) => {
                     state.feed = Feed::Exhausted;
                     self.codes[source] = Code::NONE;
+                    self.live -= 1;
                     return Err(state.disorder(source, arenas(source)));
                 }
                 Some(code) => self.codes[source] = code,
@@ -223,7 +268,11 @@ impl MergeLabels {
         let _played = tree.play_codes::<ALONE>(changed, codes, |a, b, code| {
             #[cfg(test)]
             (duels.by_key += 1);
-            key::order_same(code, sources[a].rest(arenas(a)), sources[b].rest(arenas(b)))
+            let ((a, a_arena), (b, b_arena)) = ((&sources[a], arenas(a)), (&sources[b], arenas(b)));
+            if a.behind == b.behind && a_arena.delta(a.index) == b_arena.delta(b.index) {
+                return (Ordering::Equal, code);
+            }
+            key::order_same(code, a.rest(a_arena), b.rest(b_arena))
         });
         #[cfg(test)]
         (duels.all += _played);
@@ -239,12 +288,17 @@ impl Source {
 
     /// Goes on to the next key, which is in the same arena: how it differs from the one before it.
     #[inline]
-    fn step(&mut self, arena: &LabelArena, shared: bool) -> Code {
+    fn step(&mut self, arena: &LabelArena, behind: u64, shared: bool) -> Code {
         self.index += 1;
+        self.behind = behind;
         self.feed = Feed::Ready;
         self.keys = [self.keys[1], self.keys[2], arena.key(self.index + 2)];
         arena.prefetch(self.index + 2, shared);
         self.keys[0].code
+    }
+
+    fn look_ahead(&mut self, arena: &LabelArena) {
+        self.keys = [0, 1, 2].map(|ahead| arena.key(self.index + ahead));
     }
 
     /// What may have to be compared of its current key.
@@ -260,13 +314,14 @@ impl Source {
         &mut self,
         arenas: &impl Fn(usize) -> &'a LabelArena,
         source: usize,
+        behind: u64,
         shared: bool,
     ) -> Option<Code> {
         match self.feed {
             Feed::Taken => {
                 let arena = arenas(source);
                 if self.keys[1].code != Code::NONE {
-                    return Some(self.step(arena, shared));
+                    return Some(self.step(arena, behind, shared));
                 }
                 self.last_key.clear();
                 self.last_key.extend_from_slice(arena.last_key());
@@ -279,9 +334,8 @@ impl Source {
                     self.feed = Feed::Awaited;
                     return None;
                 }
-                self.index = 0;
-                self.feed = Feed::Ready;
-                self.keys = [0, 1, 2].map(|index| arena.key(index));
+                (self.index, self.behind, self.feed) = (0, 0, Feed::Ready);
+                self.look_ahead(arena);
                 let is_new = std::mem::take(&mut self.is_new);
                 Some(if is_new {
                     self.keys[0].code

@@ -4,13 +4,15 @@
 //! read. So nearly all of what a merge reads first has to come from afar, and a plain load that waits for it keeps
 //! everything behind it from being finished. An instruction to fetch is finished at once.
 
+/// As of the processors that are common today.
+pub(crate) const CACHE_LINE_BYTES: usize = 64;
+
 /// Has memory brought near, on processors that can be told to. Changes nothing, and nobody waits for it.
 #[inline]
 pub(crate) fn prefetch<T>(items: &[T]) {
     #[cfg(target_arch = "x86_64")]
     {
-        const LINE_BYTES: usize = 64;
-        let line_items = (LINE_BYTES / size_of::<T>().max(1)).max(1);
+        let line_items = (CACHE_LINE_BYTES / size_of::<T>().max(1)).max(1);
         items.iter().step_by(line_items).for_each(safe_arch::prefetch_t0);
         // It may begin in the middle of a line.
         items.last().into_iter().for_each(safe_arch::prefetch_t0);
