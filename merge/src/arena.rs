@@ -2,7 +2,7 @@
 
 use crate::label_arena::LabelArena;
 use crate::prefetch::prefetch_at;
-use crate::samples::{Floats, Known};
+use crate::samples::{Floats, Known, Steps};
 
 /// Sorted series of one source: labels, timestamps and values, each in the same memory one after the other, which
 /// is reused after [`clear`](Self::clear).
@@ -27,19 +27,20 @@ pub struct Arena {
     at_ms: Vec<i64>,
     values: Vec<f64>,
     rows: Vec<Row>,
+    /// Of each series, apart from what is asked for in any case.
+    steps: Vec<Steps>,
 }
 
-/// What is known of a series: one cache line.
+/// What is known of a series: half a cache line.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
+#[repr(align(32))]
 struct Row {
-    /// Where its samples stand in the columns.
+    /// Where its samples begin in the columns. They end where those of the next one begin.
     start: usize,
-    end: usize,
     known: Known,
 }
 
-const _: () = assert!(size_of::<Row>() == 64);
+const _: () = assert!(size_of::<Row>() == 32);
 
 /// Where a column lies.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +50,13 @@ pub(crate) struct Place<'c> {
 }
 
 impl<'c> Place<'c> {
+    #[inline]
     pub(crate) fn known(self) -> &'c Known {
         &self.arena.rows[self.index].known
+    }
+
+    pub(crate) fn steps(self) -> Steps {
+        self.arena.steps[self.index]
     }
 
     /// The column behind it, if there is one.
@@ -69,20 +75,23 @@ impl Arena {
     /// # Panics
     /// If there are not as many values as timestamps.
     pub fn push(&mut self, labels: &[(&str, &str)], at_ms: &[i64], values: &[f64]) {
-        let (start, known) = (self.at_ms.len(), Known::of(Floats::new(at_ms, values)));
+        let (column, start) = (Floats::new(at_ms, values), self.at_ms.len());
+        let steps = Steps::of(at_ms);
+        self.rows.push(Row { start, known: Known::of(column, steps) });
+        self.steps.push(steps);
         self.labels.push(labels);
         self.at_ms.extend_from_slice(at_ms);
         self.values.extend_from_slice(values);
-        self.rows.push(Row { start, end: self.at_ms.len(), known });
     }
 
     /// Drops all series, and keeps the memory.
     pub fn clear(&mut self) {
-        let Self { labels, at_ms, values, rows } = self;
+        let Self { labels, at_ms, values, rows, steps } = self;
         labels.clear();
         at_ms.clear();
         values.clear();
         rows.clear();
+        steps.clear();
     }
 
     /// How many series there are.
@@ -112,7 +121,8 @@ impl Arena {
     /// If there is no such series.
     #[inline]
     pub fn column(&self, index: usize) -> Floats<'_> {
-        let Row { start, end, .. } = self.rows[index];
+        let start = self.rows[index].start;
+        let end = self.rows.get(index + 1).map_or(self.at_ms.len(), |next| next.start);
         Floats::placed(&self.at_ms[start..end], &self.values[start..end], Place { arena: self, index })
     }
 }

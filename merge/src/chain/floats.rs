@@ -57,7 +57,7 @@ impl Chain {
         match *sources {
             [one] => {
                 let one = one.into();
-                if one.steps().are_ascending() {
+                if one.is_ascending() {
                     one.prefetch_next();
                     extend(at_ms, values, one);
                     return Ok(());
@@ -65,7 +65,7 @@ impl Chain {
             }
             [a, b] => {
                 let (a, b) = (a.into(), b.into());
-                if a.steps().are_strict() && b.steps().are_strict() {
+                if a.is_strict() && b.is_strict() {
                     append_two(a, b, at_ms, values);
                     return Ok(());
                 }
@@ -105,14 +105,14 @@ impl Chain {
         match *sources {
             [one] => {
                 let one = one.into();
-                if one.steps().are_ascending() {
+                if one.is_ascending() {
                     push(runs, one);
                     return Ok(());
                 }
             }
             [a, b] => {
                 let (a, b) = (a.into(), b.into());
-                if a.steps().are_strict() && b.steps().are_strict() {
+                if a.is_strict() && b.is_strict() {
                     runs_of_two(a, b, runs);
                     return Ok(());
                 }

@@ -16,21 +16,23 @@ pub struct Floats<'c> {
     place: Option<Place<'c>>,
 }
 
-/// What has been found out of columns before.
+/// What has been found out of columns before, as far as everyone asks for it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Known {
-    steps: Steps,
     /// The first and the last timestamp, if there are any.
     span_ms: (i64, i64),
+    is_ascending: bool,
+    is_strict: bool,
     /// No value is a stale marker.
     all_live: bool,
 }
 
 impl Known {
-    pub(crate) fn of(samples: Floats<'_>) -> Self {
+    pub(crate) fn of(samples: Floats<'_>, steps: Steps) -> Self {
         Self {
-            steps: Steps::of(samples.at_ms),
             span_ms: samples.span_ms().unwrap_or_default(),
+            is_ascending: steps.are_ascending(),
+            is_strict: steps.are_strict(),
             all_live: !has_stale(samples.values),
         }
     }
@@ -97,6 +99,16 @@ impl<'c> Floats<'c> {
         }
     }
 
+    /// Whether no timestamp is before its predecessor.
+    pub(crate) fn is_ascending(&self) -> bool {
+        self.known().map_or_else(|| self.steps().are_ascending(), |known| known.is_ascending)
+    }
+
+    /// Whether every timestamp is after its predecessor.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.known().map_or_else(|| self.steps().are_strict(), |known| known.is_strict)
+    }
+
     /// Whether steps, span and stale markers need not be looked for.
     pub(crate) fn is_known(&self) -> bool {
         self.place.is_some()
@@ -135,7 +147,7 @@ impl Samples for Floats<'_> {
     }
 
     fn steps(&self) -> Steps {
-        self.known().map_or_else(|| Steps::of(self.at_ms), |known| known.steps)
+        self.place.map_or_else(|| Steps::of(self.at_ms), Place::steps)
     }
 
     fn level(&self, index: usize) -> f64 {

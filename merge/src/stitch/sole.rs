@@ -18,7 +18,7 @@ impl Stitch {
         for source in 0..sources {
             let column = columns(source);
             let (begin_ms, _) = column.span_ms()?;
-            if !column.is_known() || !column.steps().are_strict() {
+            if !column.is_known() || !column.is_strict() {
                 return None;
             }
             begin_together &= source == 0 || begin_ms == first_ms;
