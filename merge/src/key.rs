@@ -18,6 +18,8 @@ use std::cmp::Ordering;
 use crate::labels::Labels;
 
 const WORD_BYTES: usize = 6;
+/// So many words behind the place of a code are compared at once.
+pub(crate) const NEAR_WORDS: usize = 8;
 /// What is added to every byte of text, so that it is above both of these.
 const SHIFT: u8 = 2;
 const END: u8 = 1;
@@ -105,12 +107,19 @@ pub(crate) fn order_same(code: Code, a: Rest<'_>, b: Rest<'_>) -> (Ordering, Cod
     }
 }
 
-/// The order of words, and how many are the same before they differ. Where there are no more, words are zero: that is
-/// what stands behind the end of a key.
+/// The order of words, and how many are the same before they differ.
 fn compare(a: &[u64], b: &[u64]) -> (Ordering, usize) {
+    // Keys of different label sets soon differ, but where cannot be foreseen: so it is computed.
+    if let (Some(a), Some(b)) = (a.first_chunk::<NEAR_WORDS>(), b.first_chunk::<NEAR_WORDS>()) {
+        let differ = |place| u32::from(a[place] != b[place]) << place;
+        let differing: u32 = (0..NEAR_WORDS).map(differ).sum();
+        if differing != 0 {
+            let same = differing.trailing_zeros() as usize % NEAR_WORDS;
+            return (a[same].cmp(&b[same]), same);
+        }
+    }
     let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    let word = |words: &[u64]| words.get(same).copied().unwrap_or_default();
-    (word(a).cmp(&word(b)), same)
+    (a.get(same).cmp(&b.get(same)), same)
 }
 
 /// The label set of a key.
@@ -180,7 +189,7 @@ mod tests {
         /// What the codes rest on, for words as they come and at places that cannot be told apart.
         #[test]
         fn codes_order_keys_and_stay_right(
-            mut keys in vec(vec(1..4u64, 0..6), 3),
+            mut keys in vec(vec(0..3u64, 0..6), 3),
             pad in prop_oneof![Just(0), LAST_PLACE - 3..LAST_PLACE + 2],
             earlier in 0..usize::MAX,
         ) {
@@ -210,10 +219,10 @@ mod tests {
 
     #[test]
     fn a_key_not_greater_than_the_one_before_is_in_disorder() {
-        for (before, key) in [(&[1, 2][..], &[1, 2][..]), (&[1, 2], &[1]), (&[1, 2], &[1, 1, 9]), (&[], &[]), (&[1], &[1, 0])]
+        for (before, key) in [(&[1, 2][..], &[1, 2][..]), (&[1, 2], &[1]), (&[1, 2], &[1, 1, 9]), (&[], &[])]
         {
             assert_eq!(code_after(before, key), Code::DISORDER, "{before:?} {key:?}");
         }
-        assert_eq!(code_after(&[1], &[1, 2]), Code::at(1, Some(&2)));
+        assert_eq!(code_after(&[1], &[1, 0]), Code::at(1, Some(&0)));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use crate::delta::DeltaWriter;
-use crate::key::{Code, KeyWriter, Rest, code_after};
+use crate::key::{Code, KeyWriter, NEAR_WORDS, Rest, code_after};
 use crate::labels::Labels;
 use crate::prefetch::{CACHE_LINE_BYTES, prefetch, prefetch_at};
 
@@ -36,7 +36,7 @@ const LINE_WORDS: usize = CACHE_LINE_BYTES / size_of::<u64>();
 pub struct LabelArena {
     texts: Texts,
     keys: Vec<Key>,
-    /// The words of each key behind the place of its code, from the start of a cache line on.
+    /// The words of each key behind the place of its code.
     rests: Vec<u64>,
     /// What is new in each label set.
     deltas: Vec<u64>,
@@ -81,9 +81,6 @@ impl LabelArena {
         } else {
             code_after(&self.last_key, &self.new_key)
         };
-        // As long as the memory stays where it is: this saves time, and nothing depends on it.
-        let misplaced = self.rests.as_ptr().wrapping_add(self.rests.len()).align_offset(CACHE_LINE_BYTES);
-        self.rests.resize(self.rests.len() + misplaced % LINE_WORDS, 0);
         self.keys.push(Key { code, start: self.rests.len() });
         self.rests.extend_from_slice(self.new_key.get(code.rest()..).unwrap_or_default());
         std::mem::swap(&mut self.last_key, &mut self.new_key);
@@ -160,7 +157,9 @@ impl LabelArena {
     /// other, a cache line for several keys.
     #[inline]
     pub(crate) fn prefetch(&self, index: usize, shared: bool) {
-        prefetch_at(&self.rests, self.key(index).start);
+        let start = self.key(index).start;
+        prefetch_at(&self.rests, start);
+        prefetch_at(&self.rests, start + NEAR_WORDS - 1);
         prefetch_at(&self.keys, index + LINE_WORDS);
         if shared {
             prefetch(self.delta(index));

@@ -65,24 +65,34 @@ impl<'a> MergeArenas<'a> {
     /// # Errors
     /// [`OutOfOrder`] naming both label sets, if a source has a series whose labels are not greater than those
     /// before it. The source ends with that, the series of the others can still be had: stop or go on.
+    #[inline]
     pub fn next_series(&mut self) -> Result<Option<Series<'_, 'a>>, OutOfOrder<Labels>> {
+        if !self.advance()? {
+            return Ok(None);
+        }
+        let Self { arenas, machine, columns } = self;
+        let sources = machine.group();
+        let labels = arenas[sources[0]].labels().set(machine.index(sources[0]));
+        Ok(Some(Series { labels, sources, columns }))
+    }
+
+    /// False at the end.
+    fn advance(&mut self) -> Result<bool, OutOfOrder<Labels>> {
         let Self { arenas, machine, columns } = self;
         let arenas: &'a [Arena] = arenas;
         loop {
             match machine.poll(|source| arenas[source].labels())? {
                 Step::Need(source) => machine.exhaust(source),
-                Step::Done => return Ok(None),
+                Step::Done => return Ok(false),
                 Step::Tied(_) => break,
             }
         }
         columns.clear();
-        let sources = machine.group();
-        for &source in sources {
+        for &source in machine.group() {
             let (arena, index) = (&arenas[source], machine.index(source));
             columns.push(arena.column(index));
             arena.prefetch_after(index);
         }
-        let labels = arenas[sources[0]].labels().set(machine.index(sources[0]));
-        Ok(Some(Series { labels, sources, columns }))
+        Ok(true)
     }
 }

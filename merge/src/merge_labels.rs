@@ -66,8 +66,7 @@ pub struct MergeLabels {
     live: usize,
     /// How many groups came out.
     groups: u64,
-    /// The last group came out without the tree.
-    together: bool,
+    last: Last,
     #[cfg(test)]
     duels: Duels,
 }
@@ -79,6 +78,27 @@ struct Duels {
     all: u64,
     /// Those that a look at keys had to decide.
     by_key: u64,
+}
+
+/// How a poll ends: small, because there are many.
+#[derive(Debug, Clone, Copy)]
+enum Polled {
+    Need(usize),
+    Tied,
+    Done,
+    /// The current key of that source is not in order.
+    Disorder(usize),
+}
+
+/// How the last poll ended.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+enum Last {
+    /// Not with a group.
+    #[default]
+    Other,
+    Tied,
+    /// With a group that the tree has not seen.
+    Together,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -122,7 +142,7 @@ impl MergeLabels {
         for source in &mut self.sources {
             (source.feed, source.index, source.is_new) = (Feed::Awaited, 0, true);
         }
-        (self.live, self.groups, self.together) = (sources, 0, false);
+        (self.live, self.groups, self.last) = (sources, 0, Last::Other);
         self.codes.clear();
         self.codes.resize(sources, Code::NONE);
         self.tree.reset(sources);
@@ -175,40 +195,52 @@ impl MergeLabels {
     /// # Errors
     /// [`OutOfOrder`] if the next label set of a source is not greater than the one before it. The source is
     /// exhausted by that; the others can go on.
+    #[inline]
     pub fn poll<'a>(
         &mut self,
         arenas: impl Fn(usize) -> &'a LabelArena,
     ) -> Result<Step<'_>, OutOfOrder<Labels>> {
-        if self.changed.len() == self.live && self.step_together(&arenas) {
-            self.groups += 1;
+        if self.last != Last::Other && self.changed.len() == self.live && self.step_together(&arenas) {
             return Ok(Step::Tied(&self.changed));
         }
-        if std::mem::take(&mut self.together) {
+        match self.poll_tree(&arenas) {
+            Polled::Need(source) => Ok(Step::Need(source)),
+            Polled::Tied => Ok(Step::Tied(&self.changed)),
+            Polled::Done => Ok(Step::Done),
+            Polled::Disorder(source) => Err(self.sources[source].disorder(source, arenas(source))),
+        }
+    }
+
+    /// The same where it takes the tree.
+    #[inline(never)]
+    fn poll_tree<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) -> Polled {
+        if std::mem::take(&mut self.last) == Last::Together {
             self.changed.iter().for_each(|&source| self.sources[source].look_ahead(arenas(source)));
         }
         match *self.changed {
             // Nearly all there is to do where sources have little in common.
             [source] if self.sources[source].can_step() => {
                 self.codes[source] = self.sources[source].step(arenas(source), self.groups, false);
-                self.play::<true>(&arenas);
+                self.play::<true>(arenas);
             }
             _ => {
-                if let Some(source) = self.advance(&arenas)? {
-                    return Ok(Step::Need(source));
+                if let Some(polled) = self.advance(arenas) {
+                    return polled;
                 }
-                self.play::<false>(&arenas);
+                self.play::<false>(arenas);
             }
         }
         if self.codes.get(self.tree.winner()).is_none_or(|&code| code == Code::NONE) {
             self.changed.clear();
-            return Ok(Step::Done);
+            return Polled::Done;
         }
         self.tree.tied_with_winner(&mut self.changed);
         for &source in &self.changed {
             self.sources[source].feed = Feed::Taken;
         }
         self.groups += 1;
-        Ok(Step::Tied(&self.changed))
+        self.last = Last::Tied;
+        Polled::Tied
     }
 
     /// Takes all sources to their next keys, if the last group has them all and the next one will, too. Then the tree
@@ -218,15 +250,15 @@ impl MergeLabels {
         let [first, ref others @ ..] = *self.changed else { return false };
         let delta = |source: usize| arenas(source).delta(self.sources[source].index + 1);
         let new = delta(first);
-        let all_taken = self.changed.iter().all(|&source| self.sources[source].feed == Feed::Taken);
         // One that is not in order has nothing new.
-        if new.is_empty() || !all_taken || !others.iter().all(|&source| delta(source) == new) {
+        if new.is_empty() || !others.iter().all(|&source| delta(source) == new) {
             return false;
         }
         for &source in &self.changed {
             self.sources[source].index += 1;
         }
-        self.together = true;
+        self.groups += 1;
+        self.last = Last::Together;
         #[cfg(test)]
         {
             self.duels.all += others.len() as u64;
@@ -235,12 +267,9 @@ impl MergeLabels {
         true
     }
 
-    /// Takes the sources that the tree has not seen yet to their next keys. The first one that is owed an arena is the
-    /// answer.
-    fn advance<'a>(
-        &mut self,
-        arenas: &impl Fn(usize) -> &'a LabelArena,
-    ) -> Result<Option<usize>, OutOfOrder<Labels>> {
+    /// Takes the sources that the tree has not seen yet to their next keys. Nothing if that is done; an arena may be owed,
+    /// or a key not in order.
+    fn advance<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) -> Option<Polled> {
         let mut owing = None;
         let shared = self.changed.len() > 1;
         for &source in &self.changed {
@@ -250,14 +279,14 @@ impl MergeLabels {
                     state.feed = Feed::Exhausted;
                     self.codes[source] = Code::NONE;
                     self.live -= 1;
-                    return Err(state.disorder(source, arenas(source)));
+                    return Some(Polled::Disorder(source));
                 }
                 Some(code) => self.codes[source] = code,
                 None if state.feed == Feed::Awaited => owing = owing.or(Some(source)),
                 None => {}
             }
         }
-        Ok(owing)
+        owing.map(Polled::Need)
     }
 
     #[inline]

@@ -1,8 +1,10 @@
 //! The chain of float columns that lie in memory: as runs, or copied.
 
+use std::cmp::Ordering;
+
 use crate::order::OutOfOrder;
 use crate::resolve::{Resolve, Resolved, Run, resolve};
-use crate::samples::{Floats, Samples};
+use crate::samples::Floats;
 use crate::window::gallop;
 
 use super::interleave::interleave;
@@ -113,7 +115,11 @@ impl Chain {
             [a, b] => {
                 let (a, b) = (a.into(), b.into());
                 if a.is_strict() && b.is_strict() {
-                    runs_of_two(a, b, runs);
+                    match in_turn(&a, &b) {
+                        Some(Ordering::Less) => [a, b].into_iter().for_each(|run| push(runs, run)),
+                        Some(_) => [b, a].into_iter().for_each(|run| push(runs, run)),
+                        None => runs_of_two(a, b, runs),
+                    }
                     return Ok(());
                 }
             }
@@ -150,9 +156,11 @@ fn push<'c>(runs: &mut Vec<Floats<'c>>, run: Floats<'c>) {
 fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut Vec<f64>) {
     a.prefetch_next();
     b.prefetch_next_times();
-    if let Some(in_turn) = in_turn(a, b) {
+    if let Some(order) = in_turn(&a, &b) {
         b.prefetch_next_values();
-        return in_turn.into_iter().for_each(|column| extend(at_ms, values, column));
+        let (first, second) = if order == Ordering::Less { (a, b) } else { (b, a) };
+        extend(at_ms, values, first);
+        return extend(at_ms, values, second);
     }
     let (same, a_rest, b_rest) = split_same(a, b);
     if !b_rest.at_ms().is_empty() {
@@ -167,9 +175,6 @@ fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut V
 
 /// The same as runs.
 fn runs_of_two<'c>(mut a: Floats<'c>, mut b: Floats<'c>, runs: &mut Vec<Floats<'c>>) {
-    if let Some(in_turn) = in_turn(a, b) {
-        return in_turn.into_iter().for_each(|column| push(runs, column));
-    }
     a.prefetch_next_times();
     b.prefetch_next_times();
     while !(a.at_ms().is_empty() && b.at_ms().is_empty()) {
@@ -180,14 +185,15 @@ fn runs_of_two<'c>(mut a: Floats<'c>, mut b: Floats<'c>, runs: &mut Vec<Floats<'
     }
 }
 
-/// The earlier one and the later one, if they do not overlap.
-fn in_turn<'c>(a: Floats<'c>, b: Floats<'c>) -> Option<[Floats<'c>; 2]> {
+/// Which one is earlier as a whole, if one is.
+#[inline]
+fn in_turn(a: &Floats<'_>, b: &Floats<'_>) -> Option<Ordering> {
     let (Some((a_first_ms, a_last_ms)), Some((b_first_ms, b_last_ms))) = (a.span_ms(), b.span_ms()) else {
-        return Some([a, b]);
+        return Some(Ordering::Less);
     };
     match (a_last_ms < b_first_ms, b_last_ms < a_first_ms) {
-        (true, _) => Some([a, b]),
-        (_, true) => Some([b, a]),
+        (true, _) => Some(Ordering::Less),
+        (_, true) => Some(Ordering::Greater),
         _ => None,
     }
 }
