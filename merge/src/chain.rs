@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::order::OutOfOrder;
 use crate::resolve::{Resolve, Resolved, Run};
-use crate::samples::Samples;
+use crate::samples::{Samples, equal_prefix};
 use crate::tree::LoserTree;
 use crate::window::{Window, gallop};
 pub use floats::chain;
@@ -246,17 +246,6 @@ fn before(a: &Source, b: &Source) -> Ordering {
         (Some(a_ms), Some(b_ms)) => a_ms.cmp(&b_ms),
         (a_ms, b_ms) => b_ms.is_some().cmp(&a_ms.is_some()),
     }
-}
-
-/// How many timestamps are the same from the start. The whole is compared first, then blocks: columns of the
-/// same times are mostly the same to their ends.
-fn equal_prefix(a: &[i64], b: &[i64]) -> usize {
-    if a == b {
-        return a.len();
-    }
-    const BLOCK: usize = 16;
-    let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK)).take_while(|(a, b)| a == b).count() * BLOCK;
-    blocks + a[blocks..].iter().zip(&b[blocks..]).take_while(|(a, b)| a == b).count()
 }
 
 /// No sample is wanted again: a run ends where the column does.

@@ -1,7 +1,7 @@
 //! The label sets of one source in one piece of memory, and what makes them cheap to compare.
 
 use std::fmt;
-use std::iter::FusedIterator;
+use std::iter::{FusedIterator, zip};
 
 use crate::delta::DeltaWriter;
 use crate::key::{Code, KeyWriter, NEAR_WORDS, Rest, code_after};
@@ -40,7 +40,10 @@ pub struct LabelArena {
     rests: Vec<u64>,
     /// What is new in each label set.
     deltas: Vec<u64>,
-    delta_ends: Vec<usize>,
+    /// Where each delta begins, and where the last one ends.
+    delta_bounds: Vec<usize>,
+    /// How many label sets come before the first one that is not greater than the one before it.
+    in_order: usize,
     first_key: Vec<u64>,
     last_key: Vec<u64>,
     /// Kept for their memory.
@@ -84,22 +87,27 @@ impl LabelArena {
         self.keys.push(Key { code, start: self.rests.len() });
         self.rests.extend_from_slice(self.new_key.get(code.rest()..).unwrap_or_default());
         std::mem::swap(&mut self.last_key, &mut self.new_key);
-        if code != Code::DISORDER {
-            let before = self.len().checked_sub(2).map(|before| self.texts.pairs(before)).unwrap_or_default();
-            self.delta_writer.write(before, labels, &mut self.deltas);
+        if self.delta_bounds.is_empty() {
+            self.delta_bounds.push(0);
         }
-        self.delta_ends.push(self.deltas.len());
+        if code != Code::DISORDER && self.in_order + 1 == self.len() {
+            self.in_order += 1;
+        }
+        let before = self.len().checked_sub(2).map(|before| self.texts.pairs(before)).unwrap_or_default();
+        self.delta_writer.write(before, labels, &mut self.deltas);
+        self.delta_bounds.push(self.deltas.len());
         self.texts.push(labels);
     }
 
     /// Drops all label sets, and keeps the memory.
     pub fn clear(&mut self) {
-        let Self { texts, keys, rests, deltas, delta_ends, .. } = self;
+        let Self { texts, keys, rests, deltas, delta_bounds, in_order, .. } = self;
         texts.clear();
         keys.clear();
         rests.clear();
         deltas.clear();
-        delta_ends.clear();
+        delta_bounds.clear();
+        *in_order = 0;
     }
 
     /// How many label sets there are.
@@ -143,13 +151,43 @@ impl LabelArena {
         Rest { start: key.code.rest(), words: &self.rests[key.start..next.start] }
     }
 
-    /// What is new in a label set since the one before it, in the first one since there was nothing. Empty if it is not
-    /// greater than that one, or there is none.
+    /// What is new in a label set since the one before it, in the first one since there was nothing.
     #[inline]
     pub(crate) fn delta(&self, index: usize) -> &[u64] {
-        let start = index.checked_sub(1).and_then(|before| self.delta_ends.get(before)).copied().unwrap_or_default();
-        let end = self.delta_ends.get(index).copied().unwrap_or(start);
-        &self.deltas[start..end]
+        match *self.delta_bounds.get(index..).unwrap_or_default() {
+            [start, end, ..] => &self.deltas[start..end],
+            _ => &[],
+        }
+    }
+
+    /// How many label sets from one on are in order.
+    pub(crate) fn in_order_from(&self, index: usize) -> usize {
+        self.in_order.saturating_sub(index)
+    }
+
+    /// How many label sets, of at most so many, have the same deltas in another arena: from these places on, and as far as both
+    /// are in order.
+    pub(crate) fn same_deltas(&self, index: usize, other: &Self, other_index: usize, most: usize) -> usize {
+        let most = most.min(self.in_order_from(index)).min(other.in_order_from(other_index));
+        if most == 0 {
+            return 0;
+        }
+        // All of them at once, for mostly they are the same.
+        let (bounds, deltas) = self.deltas(index, most);
+        let (other_bounds, other_deltas) = other.deltas(other_index, most);
+        let shift = other_bounds[0].wrapping_sub(bounds[0]);
+        let shifts = zip(bounds, other_bounds).map(|(bound, other)| other.wrapping_sub(*bound));
+        if shifts.fold(0, |differing, other| differing | (other ^ shift)) == 0 && deltas == other_deltas {
+            return most;
+        }
+        let same = |&ahead: &usize| self.delta(index + ahead) == other.delta(other_index + ahead);
+        (0..most).take_while(same).count()
+    }
+
+    /// So many deltas from one on: where they begin and the last one ends, and what they are.
+    fn deltas(&self, index: usize, count: usize) -> (&[usize], &[u64]) {
+        let bounds = &self.delta_bounds[index..=index + count];
+        (bounds, &self.deltas[bounds[0]..bounds[count]])
     }
 
     /// Has what may soon be compared of a key brought near, and what is known of those behind it; its delta too, if another
@@ -163,7 +201,7 @@ impl LabelArena {
         prefetch_at(&self.keys, index + LINE_WORDS);
         if shared {
             prefetch(self.delta(index));
-            prefetch_at(&self.delta_ends, index + LINE_WORDS);
+            prefetch_at(&self.delta_bounds, index + LINE_WORDS);
         }
     }
 }

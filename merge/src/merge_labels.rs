@@ -66,7 +66,13 @@ pub struct MergeLabels {
     live: usize,
     /// How many groups came out.
     groups: u64,
-    last: Last,
+    /// The last step was a group.
+    tied: bool,
+    /// How many groups came out behind the last one that the tree has seen: label sets that all sources have.
+    together: usize,
+    /// How many more of these are known, and how many will be looked for next.
+    ahead: usize,
+    reach: usize,
     #[cfg(test)]
     duels: Duels,
 }
@@ -88,17 +94,6 @@ enum Polled {
     Done,
     /// The current key of that source is not in order.
     Disorder(usize),
-}
-
-/// How the last poll ended.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-enum Last {
-    /// Not with a group.
-    #[default]
-    Other,
-    Tied,
-    /// With a group that the tree has not seen.
-    Together,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -142,7 +137,8 @@ impl MergeLabels {
         for source in &mut self.sources {
             (source.feed, source.index, source.is_new) = (Feed::Awaited, 0, true);
         }
-        (self.live, self.groups, self.last) = (sources, 0, Last::Other);
+        (self.live, self.groups, self.tied) = (sources, 0, false);
+        (self.together, self.ahead, self.reach) = (0, 0, 1);
         self.codes.clear();
         self.codes.resize(sources, Code::NONE);
         self.tree.reset(sources);
@@ -181,7 +177,7 @@ impl MergeLabels {
     /// # Panics
     /// If there is no such source.
     pub fn index(&self, source: usize) -> usize {
-        self.sources[source].index
+        self.sources[source].index + self.together
     }
 
     /// The last group: what [`Step::Tied`] has shown.
@@ -200,7 +196,14 @@ impl MergeLabels {
         &mut self,
         arenas: impl Fn(usize) -> &'a LabelArena,
     ) -> Result<Step<'_>, OutOfOrder<Labels>> {
-        if self.last != Last::Other && self.changed.len() == self.live && self.step_together(&arenas) {
+        if self.ahead > 0 || self.look_together(&arenas) {
+            self.ahead -= 1;
+            self.together += 1;
+            #[cfg(test)]
+            {
+                let duels = self.changed.len() as u64 - 1;
+                self.duels = Duels { all: self.duels.all + duels, by_key: self.duels.by_key + duels };
+            }
             return Ok(Step::Tied(&self.changed));
         }
         match self.poll_tree(&arenas) {
@@ -214,8 +217,14 @@ impl MergeLabels {
     /// The same where it takes the tree.
     #[inline(never)]
     fn poll_tree<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) -> Polled {
-        if std::mem::take(&mut self.last) == Last::Together {
-            self.changed.iter().for_each(|&source| self.sources[source].look_ahead(arenas(source)));
+        self.tied = false;
+        let together = std::mem::take(&mut self.together);
+        if together > 0 {
+            self.groups += together as u64;
+            for &source in &self.changed {
+                self.sources[source].index += together;
+                self.sources[source].look_ahead(arenas(source));
+            }
         }
         match *self.changed {
             // Nearly all there is to do where sources have little in common.
@@ -239,32 +248,26 @@ impl MergeLabels {
             self.sources[source].feed = Feed::Taken;
         }
         self.groups += 1;
-        self.last = Last::Tied;
+        self.tied = true;
         Polled::Tied
     }
 
-    /// Takes all sources to their next keys, if the last group has them all and the next one will, too. Then the tree
-    /// stays as it is.
-    #[inline]
-    fn step_together<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) -> bool {
-        let [first, ref others @ ..] = *self.changed else { return false };
-        let delta = |source: usize| arenas(source).delta(self.sources[source].index + 1);
-        let new = delta(first);
-        // One that is not in order has nothing new.
-        if new.is_empty() || !others.iter().all(|&source| delta(source) == new) {
+    /// Looks how many label sets behind the last group all sources have, if that group was of all. These need no tree.
+    #[inline(never)]
+    fn look_together<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) -> bool {
+        const FARTHEST: usize = 64;
+        if !self.tied || self.changed.len() != self.live {
             return false;
         }
-        for &source in &self.changed {
-            self.sources[source].index += 1;
+        let [first, ref others @ ..] = *self.changed else { return false };
+        let next = |source: usize| self.sources[source].index + self.together + 1;
+        let (arena, index) = (arenas(first), next(first));
+        self.ahead = arena.in_order_from(index).min(self.reach);
+        for &source in others {
+            self.ahead = arena.same_deltas(index, arenas(source), next(source), self.ahead);
         }
-        self.groups += 1;
-        self.last = Last::Together;
-        #[cfg(test)]
-        {
-            self.duels.all += others.len() as u64;
-            self.duels.by_key += others.len() as u64;
-        }
-        true
+        self.reach = if self.ahead == self.reach { FARTHEST.min(2 * self.reach) } else { 1 };
+        self.ahead > 0
     }
 
     /// Takes the sources that the tree has not seen yet to their next keys. Nothing if that is done; an arena may be owed,

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 pub use floats::Floats;
-pub(crate) use floats::Known;
+pub(crate) use floats::{Known, equal_prefix};
 pub use steps::Steps;
 
 /// The bits of a stale marker: the NaN that says "this series has ended, or its scrape failed".

@@ -4,11 +4,11 @@ use std::cmp::Ordering;
 
 use crate::order::OutOfOrder;
 use crate::resolve::{Resolve, Resolved, Run, resolve};
-use crate::samples::Floats;
+use crate::samples::{Floats, equal_prefix};
 use crate::window::gallop;
 
 use super::interleave::interleave;
-use super::{Chain, equal_prefix};
+use super::Chain;
 
 /// Appends the union of the samples of several sources to `at_ms` and `values`: [`Chain::append`] for whoever has
 /// no machine to use again.
@@ -106,19 +106,17 @@ impl Chain {
     ) -> Result<(), OutOfOrder<i64>> {
         match *sources {
             [one] => {
-                let one = one.into();
-                if one.is_ascending() {
-                    push(runs, one);
+                if one.into().is_ascending() {
+                    push(runs, one.into());
                     return Ok(());
                 }
             }
             [a, b] => {
-                let (a, b) = (a.into(), b.into());
-                if a.is_strict() && b.is_strict() {
-                    match in_turn(&a, &b) {
-                        Some(Ordering::Less) => [a, b].into_iter().for_each(|run| push(runs, run)),
-                        Some(_) => [b, a].into_iter().for_each(|run| push(runs, run)),
-                        None => runs_of_two(a, b, runs),
+                if a.into().is_strict() && b.into().is_strict() {
+                    match in_turn(&a.into(), &b.into()) {
+                        Some(Ordering::Less) => [a, b].into_iter().for_each(|run| push(runs, run.into())),
+                        Some(_) => [b, a].into_iter().for_each(|run| push(runs, run.into())),
+                        None => runs_of_two(a.into(), b.into(), runs),
                     }
                     return Ok(());
                 }
@@ -162,7 +160,8 @@ fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut V
         extend(at_ms, values, first);
         return extend(at_ms, values, second);
     }
-    let (same, a_rest, b_rest) = split_same(a, b);
+    // The timestamps of the first one have to be read: they are copied.
+    let (same, a_rest, b_rest) = split_same(a, b, equal_prefix(a.at_ms(), b.at_ms()));
     if !b_rest.at_ms().is_empty() {
         b.prefetch_next_values();
     }
@@ -175,10 +174,13 @@ fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut V
 
 /// The same as runs.
 fn runs_of_two<'c>(mut a: Floats<'c>, mut b: Floats<'c>, runs: &mut Vec<Floats<'c>>) {
-    a.prefetch_next_times();
-    b.prefetch_next_times();
     while !(a.at_ms().is_empty() && b.at_ms().is_empty()) {
-        let (same, a_rest, b_rest) = split_same(a, b);
+        let (same, a_rest, b_rest) = split_same(a, b, a.same_times(&b));
+        for (column, rest) in [(a, a_rest), (b, b_rest)] {
+            if !rest.at_ms().is_empty() {
+                column.prefetch_next_times();
+            }
+        }
         let (lead, a_rest, b_rest) = split_lead(a_rest, b_rest);
         [same, lead].into_iter().for_each(|run| push(runs, run));
         (a, b) = (a_rest, b_rest);
@@ -198,9 +200,8 @@ fn in_turn(a: &Floats<'_>, b: &Floats<'_>) -> Option<Ordering> {
     }
 }
 
-/// What of the first one has the same timestamps in the other, from the start on, and the rest of both.
-fn split_same<'c>(a: Floats<'c>, b: Floats<'c>) -> (Floats<'c>, Floats<'c>, Floats<'c>) {
-    let same = equal_prefix(a.at_ms(), b.at_ms());
+/// What of the first one has the same timestamps in the other: these from the start on. And the rest of both.
+fn split_same<'c>(a: Floats<'c>, b: Floats<'c>, same: usize) -> (Floats<'c>, Floats<'c>, Floats<'c>) {
     (a.slice(..same), a.slice(same..), b.slice(same..))
 }
 

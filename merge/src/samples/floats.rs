@@ -23,6 +23,7 @@ pub(crate) struct Known {
     span_ms: (i64, i64),
     is_ascending: bool,
     is_strict: bool,
+    has_short_steps: bool,
     /// No value is a stale marker.
     all_live: bool,
 }
@@ -33,8 +34,13 @@ impl Known {
             span_ms: samples.span_ms().unwrap_or_default(),
             is_ascending: steps.are_ascending(),
             is_strict: steps.are_strict(),
+            has_short_steps: steps.are_ascending() && u16::try_from(steps.longest_ms()).is_ok(),
             all_live: !has_stale(samples.values),
         }
+    }
+
+    pub(crate) fn has_short_steps(&self) -> bool {
+        self.has_short_steps
     }
 }
 
@@ -100,18 +106,44 @@ impl<'c> Floats<'c> {
     }
 
     /// Whether no timestamp is before its predecessor.
+    #[inline]
     pub(crate) fn is_ascending(&self) -> bool {
-        self.known().map_or_else(|| self.steps().are_ascending(), |known| known.is_ascending)
+        self.known().map_or_else(|| find_steps(self.at_ms).are_ascending(), |known| known.is_ascending)
     }
 
     /// Whether every timestamp is after its predecessor.
+    #[inline]
     pub(crate) fn is_strict(&self) -> bool {
-        self.known().map_or_else(|| self.steps().are_strict(), |known| known.is_strict)
+        self.known().map_or_else(|| find_steps(self.at_ms).are_strict(), |known| known.is_strict)
     }
 
     /// Whether steps, span and stale markers need not be looked for.
     pub(crate) fn is_known(&self) -> bool {
         self.place.is_some()
+    }
+
+    /// How many timestamps are those of another column, from the start on; and has brought near what will be compared of
+    /// the series that the sources have next, if that ends alike.
+    #[inline]
+    pub(crate) fn same_times(&self, other: &Self) -> usize {
+        let (Some(a), Some(b)) = (self.place, other.place) else { return equal_prefix(self.at_ms, other.at_ms) };
+        let (Some(a_steps_ms), Some(b_steps_ms)) = (a.short_steps_ms(), b.short_steps_ms()) else {
+            self.prefetch_next_times();
+            other.prefetch_next_times();
+            return equal_prefix(self.at_ms, other.at_ms);
+        };
+        if a.known().span_ms.0 != b.known().span_ms.0 || a_steps_ms.is_empty() {
+            return 0;
+        }
+        for place in [a, b] {
+            place.next_short_steps_ms().into_iter().for_each(prefetch);
+        }
+        equal_prefix(a_steps_ms, b_steps_ms)
+    }
+
+    /// Whether it has the timestamps of another column, and no others.
+    pub(crate) fn has_times_of(&self, other: &Self) -> bool {
+        self.at_ms.len() == other.at_ms.len() && self.same_times(other) == self.at_ms.len()
     }
 
     /// Where the values begin to be other ones than those of a column that has as many.
@@ -185,6 +217,23 @@ impl Samples for Floats<'_> {
         let start = range.start;
         self.values[range].iter().position(|&value| is_stale(value)).map(|offset| start + offset)
     }
+}
+
+/// Of columns that lie in no arena. Kept out of the way of those that do, of which it is known.
+#[inline(never)]
+fn find_steps(at_ms: &[i64]) -> Steps {
+    Steps::of(at_ms)
+}
+
+/// How many are the same from the start. The whole is compared first, then blocks: columns of the same times are mostly
+/// the same to their ends.
+pub(crate) fn equal_prefix<T: Eq>(a: &[T], b: &[T]) -> usize {
+    if a == b {
+        return a.len();
+    }
+    const BLOCK: usize = 16;
+    let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK)).take_while(|(a, b)| a == b).count() * BLOCK;
+    blocks + a[blocks..].iter().zip(&b[blocks..]).take_while(|(a, b)| a == b).count()
 }
 
 /// Whether a stale marker is among them. Goes on to the end in any case, several at a time.

@@ -68,10 +68,10 @@ fn best_of_simultaneous<'c>(sources: usize, columns: impl Fn(usize) -> Floats<'c
     let (mut best, mut are_copies) = (0, true);
     for source in 1..sources {
         let (column, best_column) = (columns(source), columns(best));
-        if column.span_ms() != best_column.span_ms() || column.at_ms() != best_column.at_ms() {
+        if column.span_ms() != best_column.span_ms() || !column.has_times_of(&best_column) {
             return None;
         }
-        column.prefetch_next();
+        column.prefetch_next_values();
         if let Some(index) = column.first_difference(&best_column) {
             are_copies = false;
             if prefer(&column, index, &best_column, index) == Ordering::Greater {
