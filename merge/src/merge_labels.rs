@@ -196,7 +196,8 @@ impl MergeLabels {
         &mut self,
         arenas: impl Fn(usize) -> &'a LabelArena,
     ) -> Result<Step<'_>, OutOfOrder<Labels>> {
-        if self.ahead > 0 || self.look_together(&arenas) {
+        let have_all = self.tied && self.changed.len() == self.live;
+        if self.ahead > 0 || have_all && self.look_together(&arenas) {
             self.ahead -= 1;
             self.together += 1;
             #[cfg(test)]
@@ -206,16 +207,20 @@ impl MergeLabels {
             }
             return Ok(Step::Tied(&self.changed));
         }
-        match self.poll_tree(&arenas) {
-            Polled::Need(source) => Ok(Step::Need(source)),
+        let polled = self.poll_tree(&arenas);
+        if let Polled::Tied = polled {
+            return Ok(Step::Tied(&self.changed));
+        }
+        match polled {
             Polled::Tied => Ok(Step::Tied(&self.changed)),
+            Polled::Need(source) => Ok(Step::Need(source)),
             Polled::Done => Ok(Step::Done),
             Polled::Disorder(source) => Err(self.sources[source].disorder(source, arenas(source))),
         }
     }
 
     /// The same where it takes the tree.
-    #[inline(never)]
+    #[inline]
     fn poll_tree<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) -> Polled {
         self.tied = false;
         let together = std::mem::take(&mut self.together);
@@ -252,13 +257,10 @@ impl MergeLabels {
         Polled::Tied
     }
 
-    /// Looks how many label sets behind the last group all sources have, if that group was of all. These need no tree.
+    /// Looks how many label sets behind the last group, which was of all sources, all of them have again. These need no tree.
     #[inline(never)]
     fn look_together<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) -> bool {
         const FARTHEST: usize = 64;
-        if !self.tied || self.changed.len() != self.live {
-            return false;
-        }
         let [first, ref others @ ..] = *self.changed else { return false };
         let next = |source: usize| self.sources[source].index + self.together + 1;
         let (arena, index) = (arenas(first), next(first));

@@ -193,8 +193,11 @@ impl LoserTree {
 
     /// Replaces `group` by the winner and every source that equals it, ascending. No key is compared: the duels have
     /// noted ties.
+    #[inline]
     pub(crate) fn tied_with_winner(&self, group: &mut Vec<usize>) {
-        if self.ties == 0 {
+        if let ([only], 0) = (&mut **group, self.ties) {
+            *only = self.winner;
+        } else if self.ties == 0 {
             group.clear();
             group.push(self.winner);
         } else {
