@@ -69,7 +69,10 @@ impl DeltaWriter {
         self.bytes.clear();
         self.bytes.push(0);
         self.write_number(labels.len() + 1);
-        labels.iter().flat_map(|(name, value)| [name, value]).for_each(|text| self.write_bytes(text.as_bytes()));
+        labels
+            .iter()
+            .flat_map(|(name, value)| [name, value])
+            .for_each(|text| self.write_bytes(text.as_bytes()));
     }
 
     fn write_bytes(&mut self, bytes: &[u8]) {

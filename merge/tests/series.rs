@@ -7,7 +7,9 @@ use std::cmp::Ordering;
 use promha_merge::labels::{self, Labels};
 use promha_merge::{Arena, LabelArena, MergeArenas, MergeLabels, OutOfOrder, Step, merge_arenas};
 use proptest::collection::{btree_map, vec};
+use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 type Pairs<'l> = &'l [(&'l str, &'l str)];
 
@@ -28,8 +30,57 @@ fn label_set() -> impl Strategy<Value = Vec<(String, String)>> {
     btree_map("[ab]{1,2}", "[xé\u{0}]{0,2}", 0..4).prop_map(|labels| labels.into_iter().collect())
 }
 
-fn borrowed(labels: &[(String, String)]) -> Vec<(&str, &str)> {
-    labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+fn borrowed<N: AsRef<str>>(labels: &[(N, String)]) -> Vec<(&str, &str)> {
+    labels.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect()
+}
+
+/// Sources with hundreds of label sets, all but a few the same.
+fn replicas() -> impl Strategy<Value = Vec<Vec<Vec<(&'static str, String)>>>> {
+    let lost = vec(0..300usize, 0..4);
+    (vec((lost, 150..300usize), 1..4), any::<bool>()).prop_map(|(replicas, labels_change)| {
+        let set = |number: usize| {
+            let mut set = vec![("__name__", "up".into()), ("instance", format!("10.0.{number:03}.1"))];
+            if labels_change && number.is_multiple_of(7) {
+                set.push(("job", "x".into()));
+            }
+            set
+        };
+        let replica = |(lost, end): (Vec<usize>, usize)| {
+            (0..end).filter(|number| !lost.contains(number)).map(set).collect()
+        };
+        replicas.into_iter().map(replica).collect()
+    })
+}
+
+/// The labels of a series, and each source that has it with the place there.
+type Held = (Labels, Vec<(usize, usize)>);
+
+fn sorted(sources: &[Vec<Vec<(&str, &str)>>]) -> Vec<Held> {
+    let mut expected: Vec<Held> = Vec::new();
+    let mut all: Vec<(Pairs<'_>, (usize, usize))> = Vec::new();
+    for (s, sets) in sources.iter().enumerate() {
+        all.extend(sets.iter().enumerate().map(|(i, set)| (&set[..], (s, i))));
+    }
+    all.sort_by(|a, b| twin(a.0, b.0));
+    for (set, holder) in all {
+        match expected.last_mut() {
+            Some((last, holders)) if last.pairs().eq(set.iter().copied()) => holders.push(holder),
+            _ => expected.push((set.iter().copied().collect(), vec![holder])),
+        }
+    }
+    expected
+}
+
+fn merged(sources: &[Vec<Vec<(&str, &str)>>]) -> Vec<Held> {
+    let arenas: Vec<Arena> = sources.iter().map(|sets| arena(sets.iter().map(Vec::as_slice))).collect();
+    let mut merge = merge_arenas(&arenas);
+    let mut merged = Vec::new();
+    while let Some(series) = merge.next_series().unwrap() {
+        let numbers = series.columns.iter().map(|column| column.values()[0] as usize);
+        let holders = series.sources.iter().copied().zip(numbers).collect();
+        merged.push((series.labels.to_labels(), holders));
+    }
+    merged
 }
 
 proptest! {
@@ -52,29 +103,35 @@ proptest! {
             sets.sort();
             sets.dedup();
         }
-        let mut expected: Vec<(Pairs<'_>, Vec<(usize, usize)>)> = Vec::new();
-        let mut all: Vec<(Pairs<'_>, (usize, usize))> = Vec::new();
-        for (s, sets) in sources.iter().enumerate() {
-            all.extend(sets.iter().enumerate().map(|(i, set)| (&set[..], (s, i))));
-        }
-        all.sort_by(|a, b| twin(a.0, b.0));
-        for (set, holder) in all {
-            match expected.last_mut() {
-                Some((last, holders)) if *last == set => holders.push(holder),
-                _ => expected.push((set, vec![holder])),
-            }
-        }
+        prop_assert_eq!(merged(&sources), sorted(&sources));
+    }
 
-        let arenas: Vec<Arena> = sources.iter().map(|sets| arena(sets.iter().map(Vec::as_slice))).collect();
-        let mut merge = merge_arenas(&arenas);
-        let mut merged = Vec::new();
-        while let Some(series) = merge.next_series().unwrap() {
-            let numbers = series.columns.iter().map(|column| column.values()[0] as usize);
-            let holders: Vec<_> = series.sources.iter().copied().zip(numbers).collect();
-            merged.push((series.labels.pairs().collect::<Vec<_>>(), holders));
+    /// The same of replicas that nearly all have the same, as many in a row as need no tree.
+    #[test]
+    fn series_of_replicas_are_those_of_a_sorted_list(replicas in replicas()) {
+        let sources: Vec<Vec<_>> =
+            replicas.iter().map(|sets| sets.iter().map(|set| borrowed(set)).collect()).collect();
+        prop_assert_eq!(merged(&sources), sorted(&sources));
+    }
+
+    #[test]
+    fn it_does_not_matter_how_replicas_are_cut(
+        replicas in replicas(),
+        longest in prop_oneof![1..5usize, 50..300usize],
+        seed in any::<u64>(),
+        spoilt in option::of((any::<Index>(), any::<Index>())),
+    ) {
+        let mut sources: Vec<Vec<_>> =
+            replicas.iter().map(|sets| sets.iter().map(|set| borrowed(set)).collect()).collect();
+        if let Some((source, at)) = spoilt {
+            let source = source.get_mut(&mut sources);
+            let at = at.index(source.len() - 1);
+            source[at] = source[at + 1].clone();
         }
-        let expected: Vec<_> = expected.into_iter().map(|(set, holders)| (set.to_vec(), holders)).collect();
-        prop_assert_eq!(merged, expected);
+        let whole: Vec<Arena> = sources.iter().map(|sets| arena(sets.iter().map(Vec::as_slice))).collect();
+        let expected = everything(merge_arenas(&whole));
+        prop_assert_eq!(expected.iter().filter(|group| group.is_err()).count(), usize::from(spoilt.is_some()));
+        prop_assert_eq!(everything_in_pieces(&sources, longest, seed), expected);
     }
 
     /// Arenas of any size, some empty, and what is needed supplied in any order; one source spoilt in some cases.

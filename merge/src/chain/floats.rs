@@ -7,8 +7,8 @@ use crate::resolve::{Resolve, Resolved, Run, resolve};
 use crate::samples::{Floats, equal_prefix};
 use crate::window::gallop;
 
-use super::interleave::interleave;
 use super::Chain;
+use super::interleave::interleave;
 
 /// Appends the union of the samples of several sources to `at_ms` and `values`: [`Chain::append`] for whoever has
 /// no machine to use again.
@@ -105,21 +105,17 @@ impl Chain {
         runs: &mut Vec<Floats<'c>>,
     ) -> Result<(), OutOfOrder<i64>> {
         match *sources {
-            [one] => {
-                if one.into().is_ascending() {
-                    push(runs, one.into());
-                    return Ok(());
-                }
+            [one] if one.into().is_ascending() => {
+                push(runs, one.into());
+                return Ok(());
             }
-            [a, b] => {
-                if a.into().is_strict() && b.into().is_strict() {
-                    match in_turn(&a.into(), &b.into()) {
-                        Some(Ordering::Less) => [a, b].into_iter().for_each(|run| push(runs, run.into())),
-                        Some(_) => [b, a].into_iter().for_each(|run| push(runs, run.into())),
-                        None => runs_of_two(a.into(), b.into(), runs),
-                    }
-                    return Ok(());
+            [a, b] if a.into().is_strict() && b.into().is_strict() => {
+                match in_turn(&a.into(), &b.into()) {
+                    Some(Ordering::Less) => [a, b].into_iter().for_each(|run| push(runs, run.into())),
+                    Some(_) => [b, a].into_iter().for_each(|run| push(runs, run.into())),
+                    None => runs_of_two(a.into(), b.into(), runs),
                 }
+                return Ok(());
             }
             _ => {}
         }

@@ -126,7 +126,9 @@ impl<'c> Floats<'c> {
     /// the series that the sources have next, if that ends alike.
     #[inline]
     pub(crate) fn same_times(&self, other: &Self) -> usize {
-        let (Some(a), Some(b)) = (self.place, other.place) else { return equal_prefix(self.at_ms, other.at_ms) };
+        let (Some(a), Some(b)) = (self.place, other.place) else {
+            return equal_prefix(self.at_ms, other.at_ms);
+        };
         let (Some(a_steps_ms), Some(b_steps_ms)) = (a.short_steps_ms(), b.short_steps_ms()) else {
             self.prefetch_next_times();
             other.prefetch_next_times();
