@@ -134,9 +134,10 @@ proptest! {
         apart in prop_oneof![Just(0), Just(200), Just(-200), Just(100)],
         is_strict in any::<bool>(),
         knows in any::<bool>(),
+        unit_ms in prop_oneof![Just(1), Just(1 << 15)],
     ) {
         for (source, at_ms) in sources.iter_mut().enumerate() {
-            at_ms.iter_mut().for_each(|at_ms| *at_ms += apart * source as i64);
+            at_ms.iter_mut().for_each(|at_ms| *at_ms = (*at_ms + apart * source as i64) * unit_ms);
             at_ms.sort_unstable();
             if is_strict {
                 at_ms.dedup();

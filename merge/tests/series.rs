@@ -273,6 +273,17 @@ fn a_label_set_that_a_source_gives_twice_is_an_error() {
     );
 }
 
+/// Behind different label sets, the same change leads to different ones, although these are alike for long.
+#[test]
+fn the_same_change_of_different_label_sets_is_not_the_same() {
+    let sets =
+        ["a0000000001", "a0000000002", "b0000000001", "b0000000002"].map(|value| [("instance", value)]);
+    let arenas = [arena([&sets[0][..], &sets[2]]), arena([&sets[1][..], &sets[3]])];
+    let groups = everything(merge_arenas(&arenas)).into_iter().map(Result::unwrap);
+    let expected = sets.iter().zip([0, 1, 0, 1]);
+    assert!(groups.eq(expected.map(|(set, source)| (set.iter().copied().collect(), vec![source]))));
+}
+
 /// A replica label that stood last is gone, and the order with it; where the caller asks for it, order is
 /// restored.
 #[test]
