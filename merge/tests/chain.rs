@@ -135,7 +135,12 @@ proptest! {
         is_strict in any::<bool>(),
         knows in any::<bool>(),
         unit_ms in prop_oneof![Just(1), Just(1 << 15)],
+        nearly_alike in any::<bool>(),
     ) {
+        if nearly_alike && let [first, second, ..] = &mut sources[..] {
+            second.clone_from(first);
+            second.iter_mut().max().into_iter().for_each(|last_ms| *last_ms += 2);
+        }
         for (source, at_ms) in sources.iter_mut().enumerate() {
             at_ms.iter_mut().for_each(|at_ms| *at_ms = (*at_ms + apart * source as i64) * unit_ms);
             at_ms.sort_unstable();
