@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use common::drive::{Pick, picks};
 use common::{ALL, Random, Replica, worlds};
-use promha_merge::{Chunk, Floats, Hints, PlanError, PlanStep, Planner, Stitch, is_stale};
+use promha_merge::{Chunk, Floats, Hints, PlanError, PlanStep, Planner, STALE_BITS, Stitch, is_stale};
 use proptest::prelude::*;
 
 /// What stands for the bytes of a chunk here: equal exactly if the samples are.
@@ -144,4 +144,23 @@ proptest! {
         let (same, ours, theirs) = parts(&planned, &expected);
         prop_assert_eq!(ours, theirs, "from pick {}", same);
     }
+}
+
+/// A replica whose interval became long lives on around the end of the followed one: between two of its chunks, of which
+/// the first has been decoded.
+#[test]
+fn a_marker_between_two_chunks_of_a_replica_that_lives_on_does_not_come_out() {
+    let replica = |at_ms: Vec<i64>| Replica { values: vec![1.0; at_ms.len()], at_ms, ..Replica::default() };
+    let mut followed = replica((0..52).map(|i| 220_000 + 7_300 * i).collect());
+    followed.values[51] = f64::from_bits(STALE_BITS);
+    let short_steps = (0..17).map(|i| 9_000 + 7_300 * i);
+    let long_steps = (1..=21).map(|i| 125_800 + 29_200 * i);
+    let other = replica(short_steps.chain(long_steps).collect());
+    assert!(other.at_ms[31] < followed.at_ms[51] && followed.at_ms[51] < other.at_ms[32]);
+    let replicas = [followed, other];
+    let cuts = [vec![0..2, 2..5, 5..22, 22..33, 33..50, 50..52], vec![0..17, 17..32, 32..38]];
+    let (planned, errors) = plan(&replicas, &cuts, Hints::default(), Markers::Seen);
+    assert_eq!(errors, []);
+    assert!(!planned.iter().any(|pick| (pick.source, pick.index) == (0, 51)));
+    assert_eq!(planned, picks(&mut Stitch::default(), &replicas));
 }

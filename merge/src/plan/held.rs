@@ -120,9 +120,9 @@ impl<B> Source<B> {
         self.chunks.get_mut(self.queued).map(|held| &mut held.chunk)
     }
 
-    /// The end of what is behind.
-    pub(super) fn behind_ms(&self) -> Option<i64> {
-        let last = self.opened.checked_sub(1)?;
+    /// The end of what stands before the chunks that nobody has looked at, be it in the column or behind it.
+    pub(super) fn looked_at_to_ms(&self) -> Option<i64> {
+        let last = self.queued.checked_sub(1)?;
         self.chunks.get(last).map(|held| held.chunk.max_ms)
     }
 

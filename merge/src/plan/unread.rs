@@ -310,7 +310,7 @@ impl<B: PartialEq> Planner<B> {
     /// Whether the step to the next sample of a replica is known to be a gap.
     fn has_gap(&self, source: usize, head_ms: Option<i64>) -> bool {
         let state = &self.sources[source];
-        let (Some(head_ms), Some(behind_ms)) = (head_ms, state.behind_ms()) else { return false };
+        let (Some(head_ms), Some(behind_ms)) = (head_ms, state.looked_at_to_ms()) else { return false };
         let (Some(pace), Some(tick)) = (self.stitch.replicas[source].pace, state.tick) else { return false };
         let is_regular = state.queue().next().is_some_and(|next| next.samples > 1 && tick.is_whole(next));
         !self.has_unread(source)
