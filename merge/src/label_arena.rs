@@ -13,10 +13,10 @@ const LINE_WORDS: usize = CACHE_LINE_BYTES / size_of::<u64>();
 /// Sorted label sets of one source, one after the other in the same memory, which is reused after
 /// [`clear`](Self::clear).
 ///
-/// Each label set is stored twice: as its text, and as the end of a *key*, a sequence of words whose order is that of the
-/// label sets. What a [`MergeLabels`](crate::MergeLabels) compares most of the time is neither of them but one
-/// number for each label set, which says where its key first differs from the one before it, and how. That
-/// number is found when the label set is pushed; of the key, only what stands behind that place is kept.
+/// Each label set is stored as its text, and twice as what is quick to compare. One is the end of a *key*, a sequence of words
+/// whose order is that of the label sets, with one number that says where its key first differs from the one before it, and how:
+/// mostly, that number is all that a [`MergeLabels`](crate::MergeLabels) looks at. The other is a *delta*, the few bytes that are
+/// new in it: label sets behind equal ones are equal if these are. All of it is found when the label set is pushed.
 ///
 /// Label sets are expected in the order of [`labels::compare`](crate::labels::compare), each once. One that is not
 /// in order is taken all the same; the merge reports it when it gets there.

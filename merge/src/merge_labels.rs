@@ -20,8 +20,9 @@ use crate::tree::LoserTree;
 /// # Cost
 /// With `k` sources a label set costs at most `ceil(log2 k)` comparisons. Nearly all of them are of two numbers
 /// (offset-value codes) and touch no label; where these are the same, what has not been compared yet of the two
-/// label sets is, so that equal ones are equal byte by byte. The order of a source was found out when its arena was
-/// filled. Nothing is allocated once the machine has seen the longest label sets that end an arena.
+/// label sets is, so that equal ones are equal byte by byte; of sources that were in the last group together, that is what is
+/// new in each since. While all sources that are left have the same label sets, only this is compared, many of them at a time. The
+/// order of a source was found out when its arena was filled. Nothing is allocated once the machine has seen the longest label sets that end an arena.
 ///
 /// ```
 /// use promha_merge::{LabelArena, MergeLabels, Step};
