@@ -111,10 +111,9 @@ pub(crate) fn order_same(code: Code, a: Rest<'_>, b: Rest<'_>) -> (Ordering, Cod
 fn compare(a: &[u64], b: &[u64]) -> (Ordering, usize) {
     // Keys of different label sets soon differ, but where cannot be foreseen: so it is computed.
     if let (Some(a), Some(b)) = (a.first_chunk::<NEAR_WORDS>(), b.first_chunk::<NEAR_WORDS>()) {
-        let differ = |place| u32::from(a[place] != b[place]) << place;
-        let differing: u32 = (0..NEAR_WORDS).map(differ).sum();
-        if differing != 0 {
-            let same = differing.trailing_zeros() as usize % NEAR_WORDS;
+        let earlier = |same, place| if a[place] == b[place] { same } else { place };
+        let same = (0..NEAR_WORDS).rev().fold(NEAR_WORDS, earlier);
+        if same < NEAR_WORDS {
             return (a[same].cmp(&b[same]), same);
         }
     }

@@ -208,11 +208,7 @@ impl MergeLabels {
             }
             return Ok(Step::Tied(&self.changed));
         }
-        let polled = self.poll_tree(&arenas);
-        if let Polled::Tied = polled {
-            return Ok(Step::Tied(&self.changed));
-        }
-        match polled {
+        match self.poll_tree(&arenas) {
             Polled::Tied => Ok(Step::Tied(&self.changed)),
             Polled::Need(source) => Ok(Step::Need(source)),
             Polled::Done => Ok(Step::Done),
@@ -223,7 +219,7 @@ impl MergeLabels {
     /// The same where it takes the tree.
     #[inline]
     fn poll_tree<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) -> Polled {
-        self.tied = false;
+        let tied = std::mem::take(&mut self.tied);
         let together = std::mem::take(&mut self.together);
         if together > 0 {
             self.groups += together as u64;
@@ -234,15 +230,18 @@ impl MergeLabels {
         }
         match *self.changed {
             // Nearly all there is to do where sources have little in common.
-            [source] if self.sources[source].can_step() => {
+            [source] if tied && self.sources[source].can_step() => {
                 self.codes[source] = self.sources[source].step(arenas(source), self.groups, false);
-                self.play::<true>(arenas);
+                self.play(Some(source), arenas);
             }
             _ => {
+                if tied {
+                    self.changed.iter().for_each(|&source| self.sources[source].feed = Feed::Taken);
+                }
                 if let Some(polled) = self.advance(arenas) {
                     return polled;
                 }
-                self.play::<false>(arenas);
+                self.play(None, arenas);
             }
         }
         if self.codes.get(self.tree.winner()).is_none_or(|&code| code == Code::NONE) {
@@ -250,9 +249,6 @@ impl MergeLabels {
             return Polled::Done;
         }
         self.tree.tied_with_winner(&mut self.changed);
-        for &source in &self.changed {
-            self.sources[source].feed = Feed::Taken;
-        }
         self.groups += 1;
         self.tied = true;
         Polled::Tied
@@ -296,11 +292,11 @@ impl MergeLabels {
     }
 
     #[inline]
-    fn play<'a, const ALONE: bool>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) {
+    fn play<'a>(&mut self, alone: Option<usize>, arenas: &impl Fn(usize) -> &'a LabelArena) {
         let Self { sources, codes, tree, changed, .. } = self;
         #[cfg(test)]
         let duels = &mut self.duels;
-        let _played = tree.play_codes::<ALONE>(changed, codes, |a, b, code| {
+        let duel = |a: usize, b: usize, code: Code| {
             #[cfg(test)]
             (duels.by_key += 1);
             let ((a, a_arena), (b, b_arena)) = ((&sources[a], arenas(a)), (&sources[b], arenas(b)));
@@ -308,17 +304,21 @@ impl MergeLabels {
                 return (Ordering::Equal, code);
             }
             key::order_same(code, a.rest(a_arena), b.rest(b_arena))
-        });
+        };
+        let _played = match alone {
+            Some(source) => tree.play_codes_alone(source, codes, duel),
+            None => tree.play_codes(changed, codes, duel),
+        };
         #[cfg(test)]
         (duels.all += _played);
     }
 }
 
 impl Source {
-    /// Its last key came out, and the next one is in the same arena and in order.
+    /// The key behind its current one is in the same arena, and in order.
     #[inline]
     fn can_step(&self) -> bool {
-        self.feed == Feed::Taken && self.keys[1].code < Code::DISORDER
+        self.keys[1].code < Code::DISORDER
     }
 
     /// Goes on to the next key, which is in the same arena: how it differs from the one before it.

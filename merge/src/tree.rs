@@ -82,18 +82,27 @@ impl LoserTree {
     /// same. Then `duel(a, b, code)` looks at the keys, and says what becomes of the loser's code. The code of a source
     /// without a key is [`Code::NONE`].
     ///
-    /// `ALONE` says that only one source changed, which spares looking out for others. Gives the number of duels.
+    /// Gives the number of duels.
     #[inline]
-    pub(crate) fn play_codes<const ALONE: bool>(
+    pub(crate) fn play_codes(
         &mut self,
         changed: &[usize],
         codes: &mut [Code],
         mut duel: impl FnMut(usize, usize, Code) -> (Ordering, Code),
     ) -> u64 {
-        if !ALONE {
-            changed.iter().for_each(|&source| self.mark(source));
-        }
-        changed.iter().map(|&source| self.climb_codes::<ALONE>(source, codes, &mut duel)).sum()
+        changed.iter().for_each(|&source| self.mark(source));
+        changed.iter().map(|&source| self.climb_codes::<false>(source, codes, &mut duel)).sum()
+    }
+
+    /// The same if only one source changed, which spares looking out for others.
+    #[inline]
+    pub(crate) fn play_codes_alone(
+        &mut self,
+        source: usize,
+        codes: &mut [Code],
+        mut duel: impl FnMut(usize, usize, Code) -> (Ordering, Code),
+    ) -> u64 {
+        self.climb_codes::<true>(source, codes, &mut duel)
     }
 
     /// Who wins shows no pattern that a processor could learn, so it is computed and not branched on. Compilers turn a
