@@ -97,7 +97,8 @@ impl Arena {
         self.rows.push(Row { start, known: Known::of(column, steps) });
         self.steps.push(steps);
         self.short_steps_ms.extend(at_ms.first().map(|_| 0));
-        self.short_steps_ms.extend(at_ms.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]) as u16));
+        let pairs = at_ms.iter().zip(at_ms.get(1..).unwrap_or_default());
+        self.short_steps_ms.extend(pairs.map(|(a_ms, b_ms)| b_ms.wrapping_sub(*a_ms) as u16));
         self.labels.push(labels);
         self.at_ms.extend_from_slice(at_ms);
         self.values.extend_from_slice(values);

@@ -143,9 +143,11 @@ impl KeyWriter {
         let bytes = &mut self.bytes;
         bytes.clear();
         for text in labels.iter().flat_map(|(name, value)| [name, value]) {
-            bytes.extend(text.bytes().map(|byte| byte + SHIFT));
-            bytes.push(END);
+            bytes.extend_from_slice(text.as_bytes());
+            // It becomes the end below, where all bytes are shifted at once.
+            bytes.push(END.wrapping_sub(SHIFT));
         }
+        bytes.iter_mut().for_each(|byte| *byte = byte.wrapping_add(SHIFT));
         let (whole, rest) = bytes.as_chunks::<WORD_BYTES>();
         words.extend(whole.iter().map(|&[a, b, c, d, e, f]| u64::from_be_bytes([0, 0, a, b, c, d, e, f])));
         if !rest.is_empty() {
