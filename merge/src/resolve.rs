@@ -111,9 +111,7 @@ pub fn resolve<'c>(
 ) -> Result<(), OutOfOrder<i64>> {
     if let Some(source) = policy.sole(sources.len(), |source| sources[source].into()) {
         let column: Floats<'c> = sources[source].into();
-        column.prefetch_next();
-        at_ms.extend_from_slice(column.at_ms());
-        values.extend_from_slice(column.values());
+        column.append_to(at_ms, values);
         return Ok(());
     }
     sources.iter().for_each(|&source| source.into().prefetch_next());

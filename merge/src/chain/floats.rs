@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::order::OutOfOrder;
 use crate::resolve::{Resolve, Resolved, Run, resolve};
-use crate::samples::{Floats, equal_prefix};
+use crate::samples::Floats;
 use crate::window::gallop;
 
 use super::Chain;
@@ -60,8 +60,7 @@ impl Chain {
             [one] => {
                 let one = one.into();
                 if one.is_ascending() {
-                    one.prefetch_next();
-                    extend(at_ms, values, one);
+                    one.append_to(at_ms, values);
                     return Ok(());
                 }
             }
@@ -148,18 +147,15 @@ fn push<'c>(runs: &mut Vec<Floats<'c>>, run: Floats<'c>) {
 
 /// Two sources whose timestamps strictly increase. Where they are the same, the first one counts.
 fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut Vec<f64>) {
-    a.prefetch_next();
-    b.prefetch_next_times();
     if let Some(order) = in_turn(&a, &b) {
-        b.prefetch_next_values();
         let (first, second) = if order == Ordering::Less { (a, b) } else { (b, a) };
-        extend(at_ms, values, first);
-        return extend(at_ms, values, second);
+        first.append_to(at_ms, values);
+        return second.append_to(at_ms, values);
     }
-    // The timestamps of the first one have to be read: they are copied.
-    let (same, a_rest, b_rest) = split_same(a, b, equal_prefix(a.at_ms(), b.at_ms()));
+    a.prefetch_next();
+    let (same, a_rest, b_rest) = split_same(a, b);
     if !b_rest.at_ms().is_empty() {
-        b.prefetch_next_values();
+        b.prefetch_next();
     }
     let (a, b) = (a_rest, b_rest);
     extend(at_ms, values, same);
@@ -171,7 +167,7 @@ fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut V
 /// The same as runs.
 fn runs_of_two<'c>(mut a: Floats<'c>, mut b: Floats<'c>, runs: &mut Vec<Floats<'c>>) {
     while !(a.at_ms().is_empty() && b.at_ms().is_empty()) {
-        let (same, a_rest, b_rest) = split_same(a, b, a.same_times(&b));
+        let (same, a_rest, b_rest) = split_same(a, b);
         for (column, rest) in [(a, a_rest), (b, b_rest)] {
             if !rest.at_ms().is_empty() {
                 column.prefetch_next_times();
@@ -196,8 +192,9 @@ fn in_turn(a: &Floats<'_>, b: &Floats<'_>) -> Option<Ordering> {
     }
 }
 
-/// What of the first one has the same timestamps in the other: these from the start on. And the rest of both.
-fn split_same<'c>(a: Floats<'c>, b: Floats<'c>, same: usize) -> (Floats<'c>, Floats<'c>, Floats<'c>) {
+/// What of the first one has the same timestamps in the other, from the start on, and the rest of both.
+fn split_same<'c>(a: Floats<'c>, b: Floats<'c>) -> (Floats<'c>, Floats<'c>, Floats<'c>) {
+    let same = a.same_times(&b);
     (a.slice(..same), a.slice(same..), b.slice(same..))
 }
 

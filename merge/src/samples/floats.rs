@@ -69,6 +69,26 @@ impl<'c> Floats<'c> {
         self.place.map(Place::known)
     }
 
+    /// Appends all samples, and has those of the series that the source has next brought near: that one will be wanted as a
+    /// whole, too. Of timestamps with short steps, these are read.
+    pub(crate) fn append_to(&self, at_ms: &mut Vec<i64>, values: &mut Vec<f64>) {
+        self.prefetch_next_values();
+        values.extend_from_slice(self.values);
+        match (self.span_ms(), self.place.and_then(Place::short_steps_ms)) {
+            (Some((mut time_ms, _)), Some(steps_ms)) => {
+                self.prefetch_next_short_steps();
+                at_ms.extend(steps_ms.iter().map(|&step_ms| {
+                    time_ms += i64::from(step_ms);
+                    time_ms
+                }));
+            }
+            _ => {
+                self.prefetch_next_times();
+                at_ms.extend_from_slice(self.at_ms);
+            }
+        }
+    }
+
     /// Has the samples of the series that the source has next brought near. Worth it whenever those of this one have to be
     /// read: it will be the same then.
     pub(crate) fn prefetch_next(&self) {
@@ -79,6 +99,11 @@ impl<'c> Floats<'c> {
     /// The same for the timestamps alone.
     pub(crate) fn prefetch_next_times(&self) {
         self.place.and_then(Place::next).iter().for_each(|next| prefetch(next.at_ms));
+    }
+
+    /// The same for the steps between them, if these are short.
+    fn prefetch_next_short_steps(&self) {
+        self.place.and_then(Place::next_short_steps_ms).into_iter().for_each(prefetch);
     }
 
     /// The same for the values alone.
@@ -137,9 +162,8 @@ impl<'c> Floats<'c> {
         if a.known().span_ms.0 != b.known().span_ms.0 || a_steps_ms.is_empty() {
             return 0;
         }
-        for place in [a, b] {
-            place.next_short_steps_ms().into_iter().for_each(prefetch);
-        }
+        self.prefetch_next_short_steps();
+        other.prefetch_next_short_steps();
         equal_prefix(a_steps_ms, b_steps_ms)
     }
 
@@ -230,6 +254,9 @@ fn find_steps(at_ms: &[i64]) -> Steps {
 /// How many are the same from the start. The whole is compared first, then blocks: columns of the same times are mostly
 /// the same to their ends.
 pub(crate) fn equal_prefix<T: Eq>(a: &[T], b: &[T]) -> usize {
+    if a.first() != b.first() {
+        return 0;
+    }
     if a == b {
         return a.len();
     }
