@@ -117,9 +117,9 @@ enum Feed {
     #[default]
     Awaited,
     Supplied,
-    /// The current key takes part.
+    /// The current key takes part, or came out with the last group.
     Ready,
-    /// It came out, the next one does not take part yet.
+    /// It came out before, and the next one does not take part yet.
     Taken,
     Exhausted,
 }
