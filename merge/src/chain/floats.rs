@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::order::OutOfOrder;
 use crate::resolve::{Resolve, Resolved, Run, resolve};
-use crate::samples::Floats;
+use crate::samples::{Floats, equal_prefix};
 use crate::window::gallop;
 
 use super::Chain;
@@ -165,17 +165,30 @@ fn append_two(a: Floats<'_>, b: Floats<'_>, at_ms: &mut Vec<i64>, values: &mut V
 }
 
 /// The same as runs.
-fn runs_of_two<'c>(mut a: Floats<'c>, mut b: Floats<'c>, runs: &mut Vec<Floats<'c>>) {
-    while !(a.at_ms().is_empty() && b.at_ms().is_empty()) {
-        let (same, a_rest, b_rest) = split_same(a, b);
-        for (column, rest) in [(a, a_rest), (b, b_rest)] {
-            if !rest.at_ms().is_empty() {
-                column.prefetch_next_times();
-            }
+fn runs_of_two<'c>(a: Floats<'c>, b: Floats<'c>, runs: &mut Vec<Floats<'c>>) {
+    let (a_ms, b_ms) = (a.at_ms(), b.at_ms());
+    let mut same = a.same_times(&b);
+    for column in [a, b] {
+        if same < column.at_ms().len() {
+            column.prefetch_next_times();
         }
-        let (lead, a_rest, b_rest) = split_lead(a_rest, b_rest);
-        [same, lead].into_iter().for_each(|run| push(runs, run));
-        (a, b) = (a_rest, b_rest);
+    }
+    // The next sample of the first one, if it is not later than the other's, stands behind `same` that both have.
+    let (mut a_at, mut b_at) = (0, 0);
+    loop {
+        b_at += same;
+        let b_first_ms = b_ms.get(b_at).copied();
+        let a_end = gallop(a_ms, a_at + same, |time_ms| b_first_ms.is_none_or(|first_ms| time_ms < first_ms));
+        push(runs, a.slice(a_at..a_end));
+        a_at = a_end;
+        let a_first_ms = a_ms.get(a_at).copied();
+        let b_end = gallop(b_ms, b_at, |time_ms| a_first_ms.is_none_or(|first_ms| time_ms < first_ms));
+        push(runs, b.slice(b_at..b_end));
+        b_at = b_end;
+        if a_first_ms.is_none() {
+            return;
+        }
+        same = equal_prefix(&a_ms[a_at..], &b_ms[b_at..]);
     }
 }
 
