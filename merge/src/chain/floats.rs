@@ -173,7 +173,7 @@ fn runs_of_two<'c>(a: Floats<'c>, b: Floats<'c>, runs: &mut Vec<Floats<'c>>) {
             column.prefetch_next_times();
         }
     }
-    // The next sample of the first one, if it is not later than the other's, stands behind `same` that both have.
+    // The next `same` samples of both have the same timestamps: the first one's come out.
     let (mut a_at, mut b_at) = (0, 0);
     loop {
         b_at += same;
