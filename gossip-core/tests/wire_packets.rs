@@ -96,7 +96,10 @@ proptest! {
         datagram[bit / 8] ^= 1 << (bit % 8);
         // A label may become the first byte of something else, and so may the type of the checksum.
         let label = if envelopes.label.is_empty() { 0 } else { 2 + envelopes.label.len() };
-        let vouched_for = envelopes.key.is_some() || (0..label).contains(&(bit / 8));
+        // The lowest bit of the version says how what is encrypted is padded, and nothing vouches for that: on the wire of every
+        // version, a packet padded may be read as one that is not. No other bit of the version leaves a known one.
+        let padding = envelopes.key.is_some() && bit == 8 * label;
+        let vouched_for = (envelopes.key.is_some() && !padding) || (0..label).contains(&(bit / 8));
         let noticed = codec.open(&datagram).is_err();
         prop_assert!(noticed || !vouched_for, "bit {bit}");
         if envelopes.key.is_none() && envelopes.crc && bit / 8 > label {

@@ -48,7 +48,8 @@ impl Default for CodecConfig {
     }
 }
 
-/// How what is encrypted is padded.
+/// How what is encrypted is padded. A packet says so in a byte for which the encryption does not vouch, as memberlist's do: whoever can
+/// change that byte on its way can have padding read as content, or the end of the content as padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
 pub enum EncryptionVersion {
