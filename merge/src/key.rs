@@ -18,8 +18,8 @@ use std::cmp::Ordering;
 use crate::labels::Labels;
 
 const WORD_BYTES: usize = 6;
-/// So many words behind the place of a code are compared at once.
-pub(crate) const NEAR_WORDS: usize = 8;
+/// So many words behind the place of a code are at hand: with the code, a cache line.
+pub(crate) const NEAR_WORDS: usize = 7;
 /// What is added to every byte of text, so that it is above both of these.
 const SHIFT: u8 = 2;
 const END: u8 = 1;
@@ -51,38 +51,12 @@ impl Code {
         Self(((LAST_PLACE - place) as u64) << PLACE_SHIFT | word.copied().unwrap_or_default())
     }
 
-    /// The difference of two codes: below 0 if this one is the smaller, 0 if they are the same.
-    pub(crate) fn minus(self, other: Self) -> i64 {
-        // Neither has the highest bit, so nothing overflows.
-        self.0.wrapping_sub(other.0) as i64
-    }
-
-    /// The code from which this one differs by so much.
-    pub(crate) fn plus(self, difference: i64) -> Self {
-        Self(self.0.wrapping_add(difference as u64))
-    }
-
     /// Where keys with this same code may still differ.
     pub(crate) fn rest(self) -> usize {
         match LAST_PLACE - (self.0 >> PLACE_SHIFT) as usize {
             LAST_PLACE => LAST_PLACE,
             place => place + 1,
         }
-    }
-}
-
-/// The end of a key behind the place of a code: all of it that is compared again. For later codes are relative to keys that
-/// are not smaller, with which it has at least as much in common.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rest<'a> {
-    /// The place of its first word in the key.
-    pub(crate) start: usize,
-    pub(crate) words: &'a [u64],
-}
-
-impl<'a> Rest<'a> {
-    fn from(self, place: usize) -> &'a [u64] {
-        self.words.get(place - self.start..).unwrap_or_default()
     }
 }
 
@@ -94,29 +68,66 @@ pub(crate) fn code_after(before: &[u64], key: &[u64]) -> Code {
     }
 }
 
-/// The order of two keys that have the same code, and the code of the greater one relative to the other.
-#[inline]
-pub(crate) fn order_same(code: Code, a: Rest<'_>, b: Rest<'_>) -> (Ordering, Code) {
-    let start = code.rest();
-    let (a, b) = (a.from(start), b.from(start));
-    let (order, same) = compare(a, b);
-    match order {
-        Ordering::Less => (order, Code::at(start + same, b.get(same))),
-        Ordering::Greater => (order, Code::at(start + same, a.get(same))),
-        Ordering::Equal => (order, code),
+/// What is known of a key before it is looked at.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub(crate) struct Key {
+    /// How it differs from the one before it; the first from nothing at all.
+    pub(crate) code: Code,
+    /// The first words behind the place of that; 0, which is no word, where there are no more.
+    near: [u64; NEAR_WORDS],
+}
+
+const _: () = assert!(size_of::<Key>() == 64);
+
+impl Key {
+    /// A key with that code, and those of its words that are not near.
+    pub(crate) fn new(code: Code, words: &[u64]) -> (Self, &[u64]) {
+        let behind = words.get(code.rest()..).unwrap_or_default();
+        let (near, far) = behind.split_at(behind.len().min(NEAR_WORDS));
+        let mut key = Self { code, near: [0; NEAR_WORDS] };
+        key.near[..near.len()].copy_from_slice(near);
+        (key, far)
+    }
+
+    /// The near words from a place on.
+    pub(crate) fn near_from(&self, place: usize) -> &[u64] {
+        let end = self.near.iter().position(|&word| word == 0).unwrap_or(NEAR_WORDS);
+        self.near[..end].get(place.wrapping_sub(self.code.rest())..).unwrap_or_default()
+    }
+
+    /// The order of two keys that still have the code that they were given, and the code of the greater one relative to the other; if the
+    /// near words tell.
+    #[inline]
+    pub(crate) fn order_near(&self, other: &Self) -> Option<(Ordering, Code)> {
+        // Keys of different label sets soon differ, but where cannot be foreseen, nor which one is greater: so it is computed.
+        let earlier = |same, place: usize| if self.near[place] == other.near[place] { same } else { place };
+        let same = (0..NEAR_WORDS).rev().fold(NEAR_WORDS, earlier);
+        let (word, other_word) = (self.near.get(same)?, other.near.get(same)?);
+        let code = Code::at(self.code.rest() + same, Some(word.max(other_word)));
+        Some((word.cmp(other_word), code))
+    }
+}
+
+/// The order of two keys that have the same code, of which these are the words behind its place; and the code of the greater one
+/// relative to the other.
+pub(crate) fn order_same(
+    code: Code,
+    a: impl Iterator<Item = u64>,
+    b: impl Iterator<Item = u64>,
+) -> (Ordering, Code) {
+    let (mut a, mut b, mut place) = (a, b, code.rest());
+    loop {
+        match (a.next(), b.next()) {
+            (None, None) => return (Ordering::Equal, code),
+            (a, b) if a != b => return (a.cmp(&b), Code::at(place, a.max(b).as_ref())),
+            _ => place += 1,
+        }
     }
 }
 
 /// The order of words, and how many are the same before they differ.
 fn compare(a: &[u64], b: &[u64]) -> (Ordering, usize) {
-    // Keys of different label sets soon differ, but where cannot be foreseen: so it is computed.
-    if let (Some(a), Some(b)) = (a.first_chunk::<NEAR_WORDS>(), b.first_chunk::<NEAR_WORDS>()) {
-        let earlier = |same, place| if a[place] == b[place] { same } else { place };
-        let same = (0..NEAR_WORDS).rev().fold(NEAR_WORDS, earlier);
-        if same < NEAR_WORDS {
-            return (a[same].cmp(&b[same]), same);
-        }
-    }
     let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
     (a.get(same).cmp(&b.get(same)), same)
 }
@@ -190,10 +201,14 @@ mod tests {
         /// What the codes rest on, for words as they come and at places that cannot be told apart.
         #[test]
         fn codes_order_keys_and_stay_right(
-            mut keys in vec(vec(0..3u64, 0..6), 3),
+            mut keys in vec(vec(1..4u64, 0..20), 3),
             pad in prop_oneof![Just(0), LAST_PLACE - 3..LAST_PLACE + 2],
-            earlier in 0..usize::MAX,
+            alike in 0..20_usize,
         ) {
+            // For otherwise two of them hardly have much in common that the third one has not.
+            let [first, second, _] = &mut keys[..] else { unreachable!() };
+            let alike = alike.min(first.len()).min(second.len());
+            second[..alike].copy_from_slice(&first[..alike]);
             keys.iter_mut().for_each(|key| drop(key.splice(0..0, vec![7; pad])));
             keys.sort();
             let [base, small, large] = &keys[..] else { unreachable!() };
@@ -204,14 +219,17 @@ mod tests {
             prop_assert!(codes.0 <= codes.1 && codes.1 < Code::DISORDER);
             let anew = if small == large { Code::DISORDER } else { code_after(small, large) };
             if codes.0 == codes.1 {
-                // As an arena has them: behind the place of a code that they had before.
-                let start = earlier % (codes.0.rest() + 1);
-                let [small_rest, large_rest] = [small, large]
-                    .map(|key| Rest { start, words: key.get(start..).unwrap_or_default() });
-                let (order, code) = order_same(codes.0, small_rest, large_rest);
+                let rest = |key: &[u64]| key.get(codes.0.rest()..).unwrap_or_default().to_vec();
+                let (order, code) = order_same(codes.0, rest(small).into_iter(), rest(large).into_iter());
                 prop_assert_eq!(order, small.cmp(large));
                 prop_assert!(small == large || code == anew);
-                prop_assert_eq!(order_same(codes.0, large_rest, small_rest), (order.reverse(), code));
+                let reversed = order_same(codes.0, rest(large).into_iter(), rest(small).into_iter());
+                prop_assert_eq!(reversed, (order.reverse(), code));
+                // And the same of those words that are at hand.
+                let [small, large] = [small, large].map(|key| Key::new(codes.0, key).0);
+                let near = small.order_near(&large);
+                prop_assert!(near.is_none_or(|near| near == (order, code)));
+                prop_assert_eq!(large.order_near(&small), near.map(|(order, code)| (order.reverse(), code)));
             } else {
                 prop_assert_eq!(codes.1, anew);
             }

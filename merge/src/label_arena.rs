@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter::{FusedIterator, zip};
 
 use crate::delta::DeltaWriter;
-use crate::key::{Code, KeyWriter, NEAR_WORDS, Rest, code_after};
+use crate::key::{Code, Key, KeyWriter, NEAR_WORDS, code_after};
 use crate::labels::Labels;
 use crate::prefetch::{CACHE_LINE_BYTES, prefetch, prefetch_at};
 
@@ -36,8 +36,9 @@ const LINE_WORDS: usize = CACHE_LINE_BYTES / size_of::<u64>();
 pub struct LabelArena {
     texts: Texts,
     keys: Vec<Key>,
-    /// The words of each key behind the place of its code.
-    rests: Vec<u64>,
+    /// The words of each key that are behind those at hand, and where they begin.
+    far: Vec<u64>,
+    far_starts: Vec<usize>,
     /// What is new in each label set.
     deltas: Vec<u64>,
     /// Where each delta begins, and where the last one ends.
@@ -62,15 +63,6 @@ struct Texts {
     set_ends: Vec<usize>,
 }
 
-/// What is known of a key before it is looked at.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Key {
-    /// How it differs from the one before it; the first from nothing at all.
-    pub(crate) code: Code,
-    /// Where the words behind the place of that begin.
-    pub(crate) start: usize,
-}
-
 impl LabelArena {
     /// Adds a label set, sorted by name, behind those that are there.
     ///
@@ -84,8 +76,10 @@ impl LabelArena {
         } else {
             code_after(&self.last_key, &self.new_key)
         };
-        self.keys.push(Key { code, start: self.rests.len() });
-        self.rests.extend_from_slice(self.new_key.get(code.rest()..).unwrap_or_default());
+        let (key, far) = Key::new(code, &self.new_key);
+        self.keys.push(key);
+        self.far_starts.push(self.far.len());
+        self.far.extend_from_slice(far);
         std::mem::swap(&mut self.last_key, &mut self.new_key);
         if self.delta_bounds.is_empty() {
             self.delta_bounds.push(0);
@@ -101,10 +95,11 @@ impl LabelArena {
 
     /// Drops all label sets, and keeps the memory.
     pub fn clear(&mut self) {
-        let Self { texts, keys, rests, deltas, delta_bounds, in_order, .. } = self;
+        let Self { texts, keys, far, far_starts, deltas, delta_bounds, in_order, .. } = self;
         texts.clear();
         keys.clear();
-        rests.clear();
+        far.clear();
+        far_starts.clear();
         deltas.clear();
         delta_bounds.clear();
         *in_order = 0;
@@ -139,16 +134,29 @@ impl LabelArena {
         &self.last_key
     }
 
-    /// What is known of a key. Behind the last one there is none, and its words begin where there are no more.
+    /// A key, as far as it is at hand.
+    ///
+    /// # Panics
+    /// If there is no such label set.
     #[inline]
-    pub(crate) fn key(&self, index: usize) -> Key {
-        self.keys.get(index).copied().unwrap_or(Key { code: Code::NONE, start: self.rests.len() })
+    pub(crate) fn key(&self, index: usize) -> &Key {
+        &self.keys[index]
     }
 
-    /// The words of a key behind the place of its code, which end where those of the next one begin.
+    /// How a key differs from the one before it. Behind the last one there is none.
     #[inline]
-    pub(crate) fn rest(&self, key: Key, next: Key) -> Rest<'_> {
-        Rest { start: key.code.rest(), words: &self.rests[key.start..next.start] }
+    pub(crate) fn code(&self, index: usize) -> Code {
+        self.keys.get(index).map_or(Code::NONE, |key| key.code)
+    }
+
+    /// The words of a key from a place on. They are there behind the place of its code, and no others are asked for: later codes are
+    /// relative to keys that are not smaller, with which it has at least as much in common.
+    pub(crate) fn words(&self, index: usize, place: usize) -> impl Iterator<Item = u64> {
+        let key = &self.keys[index];
+        let far_end = self.far_starts.get(index + 1).copied().unwrap_or(self.far.len());
+        let far_start = self.far_starts[index] + place.saturating_sub(key.code.rest() + NEAR_WORDS);
+        let far = self.far.get(far_start..far_end).unwrap_or_default();
+        key.near_from(place).iter().chain(far).copied()
     }
 
     /// What is new in a label set since the one before it, in the first one since there was nothing.
@@ -190,15 +198,11 @@ impl LabelArena {
         (bounds, &self.deltas[bounds[0]..bounds[count]])
     }
 
-    /// Has what may soon be compared of a key brought near, and what is known of those behind it; its delta too, if another
-    /// source is thought to have the same one. Keys are asked for one by one, but what is known of them is read from one end to the
-    /// other, a cache line for several keys.
+    /// Has a key brought near, and its delta too, if another source is thought to have the same one. Of deltas, where they begin is read
+    /// from one end to the other, a cache line for several of them.
     #[inline]
     pub(crate) fn prefetch(&self, index: usize, shared: bool) {
-        let start = self.key(index).start;
-        prefetch_at(&self.rests, start);
-        prefetch_at(&self.rests, start + NEAR_WORDS - 1);
-        prefetch_at(&self.keys, index + LINE_WORDS);
+        prefetch_at(&self.keys, index);
         if shared {
             prefetch(self.delta(index));
             prefetch_at(&self.delta_bounds, index + LINE_WORDS);

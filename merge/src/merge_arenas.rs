@@ -1,5 +1,7 @@
 //! The merge of arenas as a loop over series: one step a label set, whoever holds it.
 
+use std::iter::zip;
+
 use crate::arena::Arena;
 use crate::label_arena::LabelSet;
 use crate::labels::Labels;
@@ -45,6 +47,7 @@ pub fn merge_arenas(arenas: &[Arena]) -> MergeArenas<'_> {
 pub struct MergeArenas<'a> {
     arenas: &'a [Arena],
     machine: MergeLabels,
+    /// Of all groups of one source that are known, or of the one group that is.
     columns: Vec<Floats<'a>>,
 }
 
@@ -67,12 +70,22 @@ impl<'a> MergeArenas<'a> {
     /// before it. The source ends with that, the series of the others can still be had: stop or go on.
     #[inline]
     pub fn next_series(&mut self) -> Result<Option<Series<'_, 'a>>, OutOfOrder<Labels>> {
-        if !self.advance()? {
-            return Ok(None);
-        }
+        let at = match self.machine.next_alone() {
+            None if !self.advance()? => return Ok(None),
+            at => at,
+        };
         let Self { arenas, machine, columns } = self;
-        let sources = machine.group();
-        let labels = arenas[sources[0]].labels().set(machine.index(sources[0]));
+        let (sources, columns, index) = match at {
+            Some(at) => {
+                let (sources, indexes) = machine.alone();
+                (&sources[at..=at], &columns[at..=at], indexes[at])
+            }
+            None => {
+                let sources = machine.group();
+                (sources, &columns[..sources.len()], machine.index(sources[0]))
+            }
+        };
+        let labels = arenas[sources[0]].labels().set(index);
         Ok(Some(Series { labels, sources, columns }))
     }
 
@@ -87,11 +100,17 @@ impl<'a> MergeArenas<'a> {
                 Step::Tied(_) => break,
             }
         }
-        columns.clear();
-        for &source in machine.group() {
-            let (arena, index) = (&arenas[source], machine.index(source));
-            columns.push(arena.column(index));
+        let column = |source: usize, index| {
+            let arena = &arenas[source];
             arena.prefetch_after(index);
+            arena.column(index)
+        };
+        columns.clear();
+        let (alone, indexes) = machine.alone();
+        if alone.is_empty() {
+            columns.extend(machine.group().iter().map(|&source| column(source, machine.index(source))));
+        } else {
+            columns.extend(zip(alone, indexes).map(|(&source, &index)| column(source, index)));
         }
         Ok(true)
     }

@@ -1,13 +1,20 @@
 //! The merge of sorted label sets that lie in arenas: the loser tree, with codes for keys.
 
+mod source;
+
 use std::cmp::Ordering;
 
-use crate::key::{self, Code, Rest};
-use crate::label_arena::{Key, LabelArena};
+use crate::key::{self, Code};
+use crate::label_arena::LabelArena;
 use crate::labels::Labels;
 use crate::machine::Step;
 use crate::order::OutOfOrder;
 use crate::tree::LoserTree;
+
+use source::{Feed, Source};
+
+/// So many groups are looked for at once, where that needs nobody.
+const FARTHEST: usize = 64;
 
 /// Merges the label sets of several sources, as an index machine over [`LabelArena`]s of the caller.
 ///
@@ -58,24 +65,29 @@ use crate::tree::LoserTree;
 #[derive(Debug, Default)]
 pub struct MergeLabels {
     sources: Vec<Source>,
-    /// Of each source, how its current key differs from the last one that came out, or from the one that beat it.
+    /// Of each source that the tree has not seen yet, how its current key differs from the last one that came out.
     codes: Vec<Code>,
     tree: LoserTree,
-    /// What the tree has not seen yet: all sources, then always the last group.
+    /// What the tree has not seen yet: all sources, then always the last group that was found.
     changed: Vec<usize>,
+    /// The groups that were found before that one, at the same time.
+    alone: Alone,
+    /// How many of all these came out.
+    out: usize,
     /// How many sources are not exhausted.
     live: usize,
-    /// How many groups came out.
+    /// How many groups the tree found.
     groups: u64,
-    /// The last step was a group.
+    /// A group was found last.
     tied: bool,
     /// How many groups came out behind the last one that the tree has seen: label sets that all sources have.
     together: usize,
     /// How many more of these are known, and how many will be looked for next.
     ahead: usize,
     reach: usize,
+    /// For each group.
     #[cfg(test)]
-    duels: Duels,
+    duels: Vec<Duels>,
 }
 
 /// How many comparisons there were.
@@ -87,6 +99,20 @@ struct Duels {
     by_key: u64,
 }
 
+/// Groups of one source each: these, and where their label sets stand.
+#[derive(Debug)]
+struct Alone {
+    sources: [usize; FARTHEST],
+    indexes: [usize; FARTHEST],
+    len: usize,
+}
+
+impl Default for Alone {
+    fn default() -> Self {
+        Self { sources: [0; FARTHEST], indexes: [0; FARTHEST], len: 0 }
+    }
+}
+
 /// How a poll ends: small, because there are many.
 #[derive(Debug, Clone, Copy)]
 enum Polled {
@@ -95,33 +121,6 @@ enum Polled {
     Done,
     /// The current key of that source is not in order.
     Disorder(usize),
-}
-
-#[derive(Debug, Clone, Default)]
-struct Source {
-    feed: Feed,
-    /// Where its current key stands in its arena.
-    index: usize,
-    /// What is known of that key and of the two behind it: near, because keys are asked for one by one.
-    keys: [Key; 3],
-    /// The number of the group in which its key before that one came out; 0 if that one is the first of its arena.
-    behind: u64,
-    /// The last key of the arena before this one, if there was one.
-    last_key: Vec<u64>,
-    /// No key came yet.
-    is_new: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Feed {
-    #[default]
-    Awaited,
-    Supplied,
-    /// The current key takes part, or came out with the last group.
-    Ready,
-    /// It came out before, and the next one does not take part yet.
-    Taken,
-    Exhausted,
 }
 
 impl MergeLabels {
@@ -140,6 +139,7 @@ impl MergeLabels {
         }
         (self.live, self.groups, self.tied) = (sources, 0, false);
         (self.together, self.ahead, self.reach) = (0, 0, 1);
+        (self.alone.len, self.out) = (0, 0);
         self.codes.clear();
         self.codes.resize(sources, Code::NONE);
         self.tree.reset(sources);
@@ -173,17 +173,45 @@ impl MergeLabels {
         self.changed.iter().copied().filter(|&source| self.sources[source].feed == Feed::Awaited)
     }
 
-    /// Where the label set of a source that was in the last group stands in its arena.
+    /// Where the label set of a source that was in the last group stands in its arena. Of another source it says nothing.
     ///
     /// # Panics
     /// If there is no such source.
+    #[inline]
     pub fn index(&self, source: usize) -> usize {
-        self.sources[source].index + self.together
+        match self.last_alone() {
+            Some(at) => self.alone.indexes[at],
+            None => self.sources[source].index + self.together,
+        }
     }
 
     /// The last group: what [`Step::Tied`] has shown.
     pub(crate) fn group(&self) -> &[usize] {
-        &self.changed
+        match self.last_alone() {
+            Some(at) => &self.alone.sources[at..=at],
+            None => &self.changed,
+        }
+    }
+
+    fn last_alone(&self) -> Option<usize> {
+        self.out.checked_sub(1).filter(|&at| at < self.alone.len)
+    }
+
+    /// Groups of one source each that were found at the same time, the last group and those that come next among them: these sources,
+    /// and where their label sets stand. None if the last group is not of that kind.
+    pub(crate) fn alone(&self) -> (&[usize], &[usize]) {
+        let len = self.last_alone().map_or(0, |_| self.alone.len);
+        (&self.alone.sources[..len], &self.alone.indexes[..len])
+    }
+
+    /// Takes the next group, if it is known and of one source: which one of them it is.
+    #[inline]
+    pub(crate) fn next_alone(&mut self) -> Option<usize> {
+        let at = self.out;
+        (at < self.alone.len).then(|| {
+            self.out = at + 1;
+            at
+        })
     }
 
     /// What to do next. `arenas(source)` is the current arena of a source that was supplied; it must stay the same
@@ -197,6 +225,13 @@ impl MergeLabels {
         &mut self,
         arenas: impl Fn(usize) -> &'a LabelArena,
     ) -> Result<Step<'_>, OutOfOrder<Labels>> {
+        if let Some(at) = self.next_alone() {
+            return Ok(Step::Tied(&self.alone.sources[at..=at]));
+        }
+        if self.tied && self.out == self.alone.len {
+            self.out += 1;
+            return Ok(Step::Tied(&self.changed));
+        }
         let have_all = self.tied && self.changed.len() == self.live;
         if self.ahead > 0 || have_all && self.look_together(&arenas) {
             self.ahead -= 1;
@@ -204,23 +239,27 @@ impl MergeLabels {
             #[cfg(test)]
             {
                 let duels = self.changed.len() as u64 - 1;
-                self.duels = Duels { all: self.duels.all + duels, by_key: self.duels.by_key + duels };
+                self.duels.push(Duels { all: duels, by_key: duels });
             }
             return Ok(Step::Tied(&self.changed));
         }
         match self.poll_tree(&arenas) {
-            Polled::Tied => Ok(Step::Tied(&self.changed)),
+            Polled::Tied => {
+                self.out = 1;
+                Ok(Step::Tied(self.group()))
+            }
             Polled::Need(source) => Ok(Step::Need(source)),
             Polled::Done => Ok(Step::Done),
             Polled::Disorder(source) => Err(self.sources[source].disorder(source, arenas(source))),
         }
     }
 
-    /// The same where it takes the tree.
+    /// The same where it takes the tree. Groups that it found have not come out.
     #[inline]
     fn poll_tree<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) -> Polled {
         let tied = std::mem::take(&mut self.tied);
         let together = std::mem::take(&mut self.together);
+        (self.alone.len, self.out) = (0, 0);
         if together > 0 {
             self.groups += together as u64;
             for &source in &self.changed {
@@ -229,11 +268,7 @@ impl MergeLabels {
             }
         }
         match *self.changed {
-            // Nearly all there is to do where sources have little in common.
-            [source] if tied && self.sources[source].can_step() => {
-                self.codes[source] = self.sources[source].step(arenas(source), self.groups, false);
-                self.play(Some(source), arenas);
-            }
+            [source] if tied && self.sources[source].can_step() => self.play_alone(source, arenas),
             _ => {
                 if tied {
                     self.changed.iter().for_each(|&source| self.sources[source].feed = Feed::Taken);
@@ -241,23 +276,48 @@ impl MergeLabels {
                 if let Some(polled) = self.advance(arenas) {
                     return polled;
                 }
-                self.play(None, arenas);
+                self.play_changed(arenas);
+                if self.tree.winner_code() == Code::NONE {
+                    self.changed.clear();
+                    return Polled::Done;
+                }
+                self.groups += 1;
             }
         }
-        if self.codes.get(self.tree.winner()).is_none_or(|&code| code == Code::NONE) {
-            self.changed.clear();
-            return Polled::Done;
-        }
         self.tree.tied_with_winner(&mut self.changed);
-        self.groups += 1;
         self.tied = true;
         Polled::Tied
+    }
+
+    /// Goes on from a group of one source, whose next key is at hand, as long as the groups that come then are like that too: nearly
+    /// all there is to do where sources have little in common, so it is done for many of them at once.
+    fn play_alone<'a>(&mut self, mut source: usize, arenas: &impl Fn(usize) -> &'a LabelArena) {
+        let Self { sources, tree, alone, groups, .. } = self;
+        for at in 0..=FARTHEST {
+            let code = sources[source].step(arenas(source), *groups, false);
+            #[cfg(test)]
+            let mut by_key = 0;
+            let _duels = tree.play_code(source, code, |a, b, code| {
+                #[cfg(test)]
+                (by_key += 1);
+                duel(sources, arenas, a, b, code)
+            });
+            #[cfg(test)]
+            self.duels.push(Duels { all: _duels, by_key });
+            *groups += 1;
+            source = tree.winner();
+            let found = &sources[source];
+            if at == FARTHEST || !tree.has_no_ties() || !found.can_step() {
+                alone.len = at;
+                return;
+            }
+            (alone.sources[at], alone.indexes[at]) = (source, found.index);
+        }
     }
 
     /// Looks how many label sets behind the last group, which was of all sources, all of them have again. These need no tree.
     #[inline(never)]
     fn look_together<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) -> bool {
-        const FARTHEST: usize = 64;
         let [first, ref others @ ..] = *self.changed else { return false };
         let next = |source: usize| self.sources[source].index + self.together + 1;
         let (arena, index) = (arenas(first), next(first));
@@ -291,108 +351,63 @@ impl MergeLabels {
         owing.map(Polled::Need)
     }
 
-    #[inline]
-    fn play<'a>(&mut self, alone: Option<usize>, arenas: &impl Fn(usize) -> &'a LabelArena) {
+    fn play_changed<'a>(&mut self, arenas: &impl Fn(usize) -> &'a LabelArena) {
         let Self { sources, codes, tree, changed, .. } = self;
         #[cfg(test)]
-        let duels = &mut self.duels;
-        let duel = |a: usize, b: usize, code: Code| {
+        let mut by_key = 0;
+        let _duels = tree.play_codes(changed, codes, |a, b, code| {
             #[cfg(test)]
-            (duels.by_key += 1);
-            let ((a, a_arena), (b, b_arena)) = ((&sources[a], arenas(a)), (&sources[b], arenas(b)));
-            if a.behind == b.behind && a_arena.delta(a.index) == b_arena.delta(b.index) {
-                return (Ordering::Equal, code);
-            }
-            key::order_same(code, a.rest(a_arena), b.rest(b_arena))
-        };
-        let _played = match alone {
-            Some(source) => tree.play_codes_alone(source, codes, duel),
-            None => tree.play_codes(changed, codes, duel),
-        };
+            (by_key += 1);
+            duel(sources, arenas, a, b, code)
+        });
         #[cfg(test)]
-        (duels.all += _played);
+        self.duels.push(Duels { all: _duels, by_key });
     }
 }
 
-impl Source {
-    /// The key behind its current one is in the same arena, and in order.
-    #[inline]
-    fn can_step(&self) -> bool {
-        self.keys[1].code < Code::DISORDER
-    }
+/// The order of the current keys of two sources, which have the same code, and the code of the greater one relative to the other.
+#[inline]
+fn duel<'a>(
+    sources: &[Source],
+    arenas: &impl Fn(usize) -> &'a LabelArena,
+    a: usize,
+    b: usize,
+    code: Code,
+) -> (Ordering, Code) {
+    duel_of((&sources[a], arenas(a)), (&sources[b], arenas(b)), code)
+}
 
-    /// Goes on to the next key, which is in the same arena: how it differs from the one before it.
-    #[inline]
-    fn step(&mut self, arena: &LabelArena, behind: u64, shared: bool) -> Code {
-        self.index += 1;
-        self.behind = behind;
-        self.feed = Feed::Ready;
-        self.keys = [self.keys[1], self.keys[2], arena.key(self.index + 2)];
-        arena.prefetch(self.index + 2, shared);
-        self.keys[0].code
-    }
-
-    fn look_ahead(&mut self, arena: &LabelArena) {
-        self.keys = [0, 1, 2].map(|ahead| arena.key(self.index + ahead));
-    }
-
-    /// What may have to be compared of its current key.
-    #[inline]
-    fn rest<'a>(&self, arena: &'a LabelArena) -> Rest<'a> {
-        arena.rest(self.keys[0], self.keys[1])
-    }
-
-    /// Goes on to the next key, if the last one came out: how it differs from that. `None` if nothing changes, or
-    /// there is none.
-    #[inline]
-    fn next_code<'a>(
-        &mut self,
-        arenas: &impl Fn(usize) -> &'a LabelArena,
-        source: usize,
-        behind: u64,
-        shared: bool,
-    ) -> Option<Code> {
-        match self.feed {
-            Feed::Taken => {
-                let arena = arenas(source);
-                if self.keys[1].code != Code::NONE {
-                    return Some(self.step(arena, behind, shared));
-                }
-                self.last_key.clear();
-                self.last_key.extend_from_slice(arena.last_key());
-                self.feed = Feed::Awaited;
-                None
-            }
-            Feed::Supplied => {
-                let arena = arenas(source);
-                if arena.is_empty() {
-                    self.feed = Feed::Awaited;
-                    return None;
-                }
-                (self.index, self.behind, self.feed) = (0, 0, Feed::Ready);
-                self.look_ahead(arena);
-                let is_new = std::mem::take(&mut self.is_new);
-                Some(if is_new {
-                    self.keys[0].code
-                } else {
-                    key::code_after(&self.last_key, arena.first_key())
-                })
-            }
-            Feed::Awaited | Feed::Ready | Feed::Exhausted => None,
+/// Mostly a look at two cache lines.
+#[inline(never)]
+fn duel_of(a: (&Source, &LabelArena), b: (&Source, &LabelArena), code: Code) -> (Ordering, Code) {
+    if a.0.behind != b.0.behind {
+        let (a_key, b_key) = (a.1.key(a.0.index), b.1.key(b.0.index));
+        if a_key.code == code
+            && b_key.code == code
+            && let Some(near) = a_key.order_near(b_key)
+        {
+            return near;
         }
     }
+    duel_at_length(a, b, code)
+}
 
-    fn disorder(&self, source: usize, arena: &LabelArena) -> OutOfOrder<Labels> {
-        let previous = match self.index {
-            0 => key::labels(&self.last_key),
-            index => arena.set(index - 1).to_labels(),
-        };
-        OutOfOrder { source, previous, next: arena.set(self.index).to_labels() }
+#[inline(never)]
+fn duel_at_length(
+    (a, a_arena): (&Source, &LabelArena),
+    (b, b_arena): (&Source, &LabelArena),
+    code: Code,
+) -> (Ordering, Code) {
+    if a.behind == b.behind && a_arena.delta(a.index) == b_arena.delta(b.index) {
+        return (Ordering::Equal, code);
     }
+    key::order_same(code, a_arena.words(a.index, code.rest()), b_arena.words(b.index, code.rest()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::iter::zip;
+
     use super::*;
 
     fn arenas(sources: usize, series: usize, holds: impl Fn(usize, usize) -> bool) -> Vec<LabelArena> {
@@ -412,15 +427,12 @@ mod tests {
     fn run(arenas: &[LabelArena]) -> Vec<(usize, Duels)> {
         let mut merge = MergeLabels::new(arenas.len());
         (0..arenas.len()).for_each(|source| merge.supply(source));
-        let mut groups = Vec::new();
+        let mut sizes = Vec::new();
         loop {
             match merge.poll(|source| &arenas[source]).unwrap() {
                 Step::Need(source) => merge.exhaust(source),
-                Step::Tied(group) => {
-                    let size = group.len();
-                    groups.push((size, std::mem::take(&mut merge.duels)));
-                }
-                Step::Done => return groups,
+                Step::Tied(group) => sizes.push(group.len()),
+                Step::Done => return zip(sizes, merge.duels).collect(),
             }
         }
     }

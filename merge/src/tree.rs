@@ -8,6 +8,7 @@
 //! 5.4.1.)
 
 use std::cmp::Ordering;
+use std::hint::select_unpredictable;
 
 use crate::key::Code;
 
@@ -15,18 +16,26 @@ use crate::key::Code;
 pub(crate) struct LoserTree {
     sources: usize,
     winner: usize,
+    /// Where codes are played.
+    winner_code: Code,
     nodes: Vec<Node>,
     /// In how many nodes the loser equals the source that beat it.
     ties: usize,
 }
 
-/// Eight bytes: the way up from a leaf of a tree of 64 sources meets four cache lines at most.
+/// Sixteen bytes: a tree of 64 sources is a kilobyte.
 #[derive(Debug, Clone, Copy)]
 struct Node {
+    /// The loser's, where codes are played: a duel touches nothing but the node.
+    code: Code,
     loser: u32,
     /// The loser equals the source that beat it.
     tied: bool,
     visit: Visit,
+}
+
+impl Node {
+    const NEW: Self = Self { code: Code::NONE, loser: 0, tied: false, visit: Visit::One };
 }
 
 /// How many climbs are still to come past a node.
@@ -43,13 +52,24 @@ impl LoserTree {
         self.sources = sources;
         self.winner = 0;
         self.ties = 0;
+        self.winner_code = Code::NONE;
         self.nodes.clear();
-        self.nodes.resize(sources, Node { loser: 0, tied: false, visit: Visit::One });
+        self.nodes.resize(sources, Node::NEW);
     }
 
     /// The source that beats all others, once every source has been played.
     pub(crate) fn winner(&self) -> usize {
         self.winner
+    }
+
+    /// The code with which it beat them.
+    pub(crate) fn winner_code(&self) -> Code {
+        self.winner_code
+    }
+
+    /// No source equals the winner, or any other that it lost to.
+    pub(crate) fn has_no_ties(&self) -> bool {
+        self.ties == 0
     }
 
     /// Plays the sources whose keys changed. They must be all sources (the first time), or the winner and
@@ -79,30 +99,30 @@ impl LoserTree {
     }
 
     /// As [`play`](Self::play), where codes decide nearly all duels: their order is the one of the keys, unless two are the
-    /// same. Then `duel(a, b, code)` looks at the keys, and says what becomes of the loser's code. The code of a source
-    /// without a key is [`Code::NONE`].
+    /// same. Then `duel(a, b, code)` looks at the keys, and says what becomes of the loser's code. `codes` has those of the
+    /// sources that changed; the one of a source without a key is [`Code::NONE`].
     ///
     /// Gives the number of duels.
     #[inline]
     pub(crate) fn play_codes(
         &mut self,
         changed: &[usize],
-        codes: &mut [Code],
+        codes: &[Code],
         mut duel: impl FnMut(usize, usize, Code) -> (Ordering, Code),
     ) -> u64 {
         changed.iter().for_each(|&source| self.mark(source));
-        changed.iter().map(|&source| self.climb_codes::<false>(source, codes, &mut duel)).sum()
+        changed.iter().map(|&source| self.climb_codes::<false>(source, codes[source], &mut duel)).sum()
     }
 
     /// The same if only one source changed, which spares looking out for others.
     #[inline]
-    pub(crate) fn play_codes_alone(
+    pub(crate) fn play_code(
         &mut self,
         source: usize,
-        codes: &mut [Code],
+        code: Code,
         mut duel: impl FnMut(usize, usize, Code) -> (Ordering, Code),
     ) -> u64 {
-        self.climb_codes::<true>(source, codes, &mut duel)
+        self.climb_codes::<true>(source, code, &mut duel)
     }
 
     /// Who wins shows no pattern that a processor could learn, so it is computed and not branched on. Compilers turn a
@@ -111,11 +131,10 @@ impl LoserTree {
     fn climb_codes<const ALONE: bool>(
         &mut self,
         source: usize,
-        codes: &mut [Code],
+        mut code: Code,
         duel: &mut impl FnMut(usize, usize, Code) -> (Ordering, Code),
     ) -> u64 {
         let mut rising = source as u32;
-        let mut code = codes[source];
         let mut at = (self.sources + source) / 2;
         let mut duels = 0;
         while at > 0 {
@@ -125,7 +144,7 @@ impl LoserTree {
                 let waits = node.visit == Visit::Both;
                 node.visit = Visit::One;
                 if waits {
-                    node.loser = rising;
+                    (node.loser, node.code) = (rising, code);
                     return duels;
                 }
                 self.ties -= usize::from(node.tied);
@@ -133,26 +152,24 @@ impl LoserTree {
             }
             duels += 1;
             let loser = node.loser;
-            let loser_code = codes[loser as usize];
-            let lead = code.minus(loser_code);
-            if lead != 0 {
-                let swap = (rising ^ loser) & !(lead >> 63) as u32;
-                (node.loser, rising) = (loser ^ swap, rising ^ swap);
-                code = loser_code.plus(lead.min(0));
+            if code != node.code {
+                let rises = code < node.code;
+                (node.code, code) = (code.max(node.code), code.min(node.code));
+                node.loser = select_unpredictable(rises, loser, rising);
+                rising = select_unpredictable(rises, rising, loser);
             } else if code != Code::NONE {
                 let (order, beaten) = duel(rising as usize, loser as usize, code);
-                (node.loser, rising) = match order {
-                    Ordering::Less => (loser, rising),
-                    Ordering::Greater => (rising, loser),
-                    Ordering::Equal => (rising.max(loser), rising.min(loser)),
-                };
-                codes[node.loser as usize] = beaten;
+                node.code = beaten;
                 node.tied = order == Ordering::Equal;
                 self.ties += usize::from(node.tied);
+                // Of equal ones it does not matter.
+                let pair = u64::from(loser) << 32 | u64::from(rising);
+                let pair = pair.rotate_left(32 * u32::from(order != Ordering::Less));
+                (node.loser, rising) = ((pair >> 32) as u32, pair as u32);
             }
             at /= 2;
         }
-        self.winner = rising as usize;
+        (self.winner, self.winner_code) = (rising as usize, code);
         duels
     }
 

@@ -52,6 +52,24 @@ fn replicas() -> impl Strategy<Value = Vec<Vec<Vec<(&'static str, String)>>>> {
     })
 }
 
+/// Sources with hundreds of label sets, most of them in one source only. What differs may stand far apart.
+fn shards() -> impl Strategy<Value = Vec<Vec<Vec<(&'static str, String)>>>> {
+    let series = btree_map(vec(0..6u8, 3), (any::<Index>(), option::weighted(0.1, any::<Index>())), 0..200);
+    (1..10usize, series, 0..80usize).prop_map(|(sources, series, gap)| {
+        let mut shards = vec![Vec::new(); sources];
+        for (digits, (source, other)) in series {
+            let value = |digit| format!("{:gap$}{digit}", "");
+            let set: Vec<_> = ["a", "b", "c"].into_iter().zip(digits.into_iter().map(value)).collect();
+            let source = source.index(sources);
+            if let Some(other) = other.map(|other| other.index(sources)).filter(|&other| other != source) {
+                shards[other].push(set.clone());
+            }
+            shards[source].push(set);
+        }
+        shards
+    })
+}
+
 /// The labels of a series, and each source that has it with the place there.
 type Held = (Labels, Vec<(usize, usize)>);
 
@@ -114,17 +132,26 @@ proptest! {
         prop_assert_eq!(merged(&sources), sorted(&sources));
     }
 
+    /// And of sources that have hardly anything in common.
     #[test]
-    fn it_does_not_matter_how_replicas_are_cut(
-        replicas in replicas(),
+    fn series_of_shards_are_those_of_a_sorted_list(shards in shards()) {
+        let sources: Vec<Vec<_>> =
+            shards.iter().map(|sets| sets.iter().map(|set| borrowed(set)).collect()).collect();
+        prop_assert_eq!(merged(&sources), sorted(&sources));
+    }
+
+    #[test]
+    fn it_does_not_matter_how_sources_are_cut(
+        sources in prop_oneof![replicas(), shards()],
         longest in prop_oneof![1..5usize, 50..300usize],
         seed in any::<u64>(),
         spoilt in option::of((any::<Index>(), any::<Index>())),
     ) {
         let mut sources: Vec<Vec<_>> =
-            replicas.iter().map(|sets| sets.iter().map(|set| borrowed(set)).collect()).collect();
+            sources.iter().map(|sets| sets.iter().map(|set| borrowed(set)).collect()).collect();
         if let Some((source, at)) = spoilt {
             let source = source.get_mut(&mut sources);
+            prop_assume!(source.len() > 1);
             let at = at.index(source.len() - 1);
             source[at] = source[at + 1].clone();
         }
