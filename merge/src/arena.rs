@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::label_arena::LabelArena;
-use crate::prefetch::prefetch_at;
-use crate::samples::{Floats, Known, Steps};
+use crate::prefetch::{CACHE_LINE_BYTES, prefetch_at};
+use crate::samples::{Floats, Known, Noted, Steps};
 
 /// Sorted series of one source: labels, timestamps and values, each in the same memory one after the other, which
 /// is reused after [`clear`](Self::clear).
@@ -28,7 +28,10 @@ pub struct Arena {
     labels: LabelArena,
     at_ms: Vec<i64>,
     values: Vec<f64>,
-    rows: Vec<Row>,
+    /// Where the samples of each series begin, and the last ones end, with what is known of them.
+    bounds: Vec<Noted>,
+    /// The first and the last timestamp of each series, if it has any.
+    spans_ms: Vec<(i64, i64)>,
     /// How long before each sample the one before it was, in milliseconds, in a series that has only short steps; of the
     /// first one 0. To compare these is to compare timestamps, and a quarter of the memory.
     short_steps_ms: Vec<u16>,
@@ -36,49 +39,48 @@ pub struct Arena {
     steps: Vec<Steps>,
 }
 
-/// What is known of a series: half a cache line.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(32))]
-struct Row {
-    /// Where its samples begin in the columns. They end where those of the next one begin.
-    start: usize,
-    known: Known,
-}
-
-const _: () = assert!(size_of::<Row>() == 32);
-
 /// Where a column lies.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'c> {
     arena: &'c Arena,
-    index: usize,
+    /// Its number in there.
+    noted: Noted,
 }
 
 impl<'c> Place<'c> {
-    #[inline]
-    pub(crate) fn known(self) -> &'c Known {
-        &self.arena.rows[self.index].known
+    pub(crate) fn known(self) -> Known {
+        self.noted.known()
+    }
+
+    fn index(self) -> usize {
+        self.noted.number()
     }
 
     pub(crate) fn steps(self) -> Steps {
-        self.arena.steps[self.index]
+        self.arena.steps[self.index()]
+    }
+
+    /// Its first and last timestamp, if it has any.
+    pub(crate) fn span_ms(self) -> (i64, i64) {
+        self.arena.spans_ms[self.index()]
     }
 
     /// The steps to each of its timestamps, if all are short.
     pub(crate) fn short_steps_ms(self) -> Option<&'c [u16]> {
-        let Self { arena, index } = self;
-        self.known().has_short_steps().then(|| &arena.short_steps_ms[arena.range(index)])
+        self.known().has_short_steps().then(|| &self.arena.short_steps_ms[self.arena.range(self.index()).0])
     }
 
     /// The same of the column behind it.
     pub(crate) fn next_short_steps_ms(self) -> Option<&'c [u16]> {
-        let Self { arena, index } = self;
-        (index + 1 < arena.len()).then(|| &arena.short_steps_ms[arena.range(index + 1)])
+        let Self { arena, noted } = self;
+        let next = noted.number() + 1;
+        (next < arena.len()).then(|| &arena.short_steps_ms[arena.range(next).0])
     }
 
     /// The column behind it, if there is one.
     pub(crate) fn next(self) -> Option<Floats<'c>> {
-        (self.index + 1 < self.arena.len()).then(|| self.arena.column(self.index + 1))
+        let next = self.index() + 1;
+        (next < self.arena.len()).then(|| self.arena.column(next))
     }
 }
 
@@ -92,9 +94,12 @@ impl Arena {
     /// # Panics
     /// If there are not as many values as timestamps.
     pub fn push(&mut self, labels: &[(&str, &str)], at_ms: &[i64], values: &[f64]) {
-        let (column, start) = (Floats::new(at_ms, values), self.at_ms.len());
-        let steps = Steps::of(at_ms);
-        self.rows.push(Row { start, known: Known::of(column, steps) });
+        let column = Floats::new(at_ms, values);
+        let (steps, start) = (Steps::of(at_ms), self.at_ms.len());
+        self.bounds.pop();
+        self.bounds.push(Noted::new(start, Known::of(column, steps)));
+        self.bounds.push(Noted::new(start + at_ms.len(), Known::default()));
+        self.spans_ms.push(column.span_ms().unwrap_or_default());
         self.steps.push(steps);
         self.short_steps_ms.extend(at_ms.first().map(|_| 0));
         let pairs = at_ms.iter().zip(at_ms.get(1..).unwrap_or_default());
@@ -106,23 +111,24 @@ impl Arena {
 
     /// Drops all series, and keeps the memory.
     pub fn clear(&mut self) {
-        let Self { labels, at_ms, values, rows, short_steps_ms, steps } = self;
+        let Self { labels, at_ms, values, bounds, spans_ms, short_steps_ms, steps } = self;
         labels.clear();
         at_ms.clear();
         values.clear();
-        rows.clear();
+        bounds.clear();
+        spans_ms.clear();
         short_steps_ms.clear();
         steps.clear();
     }
 
     /// How many series there are.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.steps.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.steps.is_empty()
     }
 
     /// The labels of all series.
@@ -130,10 +136,14 @@ impl Arena {
         &self.labels
     }
 
-    /// Has what will be asked for soon brought near, now that a series comes out. Of its samples, only who reads them
-    /// knows which ones: see [`Floats::prefetch_next_times`].
-    pub(crate) fn prefetch_after(&self, index: usize) {
-        prefetch_at(&self.rows, index + 2);
+    /// Has what will be asked for soon brought near, now that a series comes out: more of it, if others have that series too. Of its
+    /// samples, only who reads them knows which ones: see [`Floats::prefetch_next_times`].
+    #[inline]
+    pub(crate) fn prefetch_after(&self, index: usize, shared: bool) {
+        prefetch_at(&self.bounds, index + CACHE_LINE_BYTES / size_of::<Noted>());
+        if shared {
+            prefetch_at(&self.spans_ms, index + CACHE_LINE_BYTES / size_of::<(i64, i64)>());
+        }
     }
 
     /// The samples of a series.
@@ -142,13 +152,14 @@ impl Arena {
     /// If there is no such series.
     #[inline]
     pub fn column(&self, index: usize) -> Floats<'_> {
-        let range = self.range(index);
-        Floats::placed(&self.at_ms[range.clone()], &self.values[range], Place { arena: self, index })
+        let (range, known) = self.range(index);
+        let place = Place { arena: self, noted: Noted::new(index, known) };
+        Floats::placed(&self.at_ms[range.clone()], &self.values[range], place)
     }
 
     #[inline]
-    fn range(&self, index: usize) -> Range<usize> {
-        let end = self.rows.get(index + 1).map_or(self.at_ms.len(), |next| next.start);
-        self.rows[index].start..end
+    fn range(&self, index: usize) -> (Range<usize>, Known) {
+        let (bound, end) = (self.bounds[index], self.bounds[index + 1]);
+        (bound.number()..end.number(), bound.known())
     }
 }

@@ -18,7 +18,7 @@ use std::cmp::Ordering;
 use crate::labels::Labels;
 
 const WORD_BYTES: usize = 6;
-/// So many words behind the place of a code are at hand: with the code, a cache line.
+/// So many words behind the place of a code are next to it: together they are a cache line.
 pub(crate) const NEAR_WORDS: usize = 7;
 /// What is added to every byte of text, so that it is above both of these.
 const SHIFT: u8 = 2;
@@ -68,7 +68,7 @@ pub(crate) fn code_after(before: &[u64], key: &[u64]) -> Code {
     }
 }
 
-/// What is known of a key before it is looked at.
+/// What is mostly all that is looked at of a key.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
 pub(crate) struct Key {
@@ -225,7 +225,7 @@ mod tests {
                 prop_assert!(small == large || code == anew);
                 let reversed = order_same(codes.0, rest(large).into_iter(), rest(small).into_iter());
                 prop_assert_eq!(reversed, (order.reverse(), code));
-                // And the same of those words that are at hand.
+                // And the near words say the same, if anything.
                 let [small, large] = [small, large].map(|key| Key::new(codes.0, key).0);
                 let near = small.order_near(&large);
                 prop_assert!(near.is_none_or(|near| near == (order, code)));

@@ -36,7 +36,7 @@ const LINE_WORDS: usize = CACHE_LINE_BYTES / size_of::<u64>();
 pub struct LabelArena {
     texts: Texts,
     keys: Vec<Key>,
-    /// The words of each key that are behind those at hand, and where they begin.
+    /// The words of each key behind its near ones, and where they begin.
     far: Vec<u64>,
     far_starts: Vec<usize>,
     /// What is new in each label set.
@@ -134,7 +134,7 @@ impl LabelArena {
         &self.last_key
     }
 
-    /// A key, as far as it is at hand.
+    /// What is mostly all that is looked at of a key.
     ///
     /// # Panics
     /// If there is no such label set.

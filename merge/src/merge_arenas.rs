@@ -68,25 +68,25 @@ impl<'a> MergeArenas<'a> {
     /// # Errors
     /// [`OutOfOrder`] naming both label sets, if a source has a series whose labels are not greater than those
     /// before it. The source ends with that, the series of the others can still be had: stop or go on.
-    #[inline]
+    // What it gives would go through memory if this were a call.
+    #[inline(always)]
     pub fn next_series(&mut self) -> Result<Option<Series<'_, 'a>>, OutOfOrder<Labels>> {
-        let at = match self.machine.next_alone() {
-            None if !self.advance()? => return Ok(None),
-            at => at,
-        };
+        let Some(at) = self.machine.next_alone() else { return self.next_group() };
+        let (sources, indexes) = self.machine.alone();
+        let labels = self.arenas[sources[at]].labels().set(indexes[at]);
+        Ok(Some(Series { labels, sources: &sources[at..=at], columns: &self.columns[at..=at] }))
+    }
+
+    /// The same where it is not known what comes next.
+    #[inline(never)]
+    fn next_group(&mut self) -> Result<Option<Series<'_, 'a>>, OutOfOrder<Labels>> {
+        if !self.advance()? {
+            return Ok(None);
+        }
         let Self { arenas, machine, columns } = self;
-        let (sources, columns, index) = match at {
-            Some(at) => {
-                let (sources, indexes) = machine.alone();
-                (&sources[at..=at], &columns[at..=at], indexes[at])
-            }
-            None => {
-                let sources = machine.group();
-                (sources, &columns[..sources.len()], machine.index(sources[0]))
-            }
-        };
-        let labels = arenas[sources[0]].labels().set(index);
-        Ok(Some(Series { labels, sources, columns }))
+        let sources = machine.group();
+        let labels = arenas[sources[0]].labels().set(machine.index(sources[0]));
+        Ok(Some(Series { labels, sources, columns: &columns[..sources.len()] }))
     }
 
     /// False at the end.
@@ -100,17 +100,18 @@ impl<'a> MergeArenas<'a> {
                 Step::Tied(_) => break,
             }
         }
-        let column = |source: usize, index| {
+        let column = |source: usize, index, shared| {
             let arena = &arenas[source];
-            arena.prefetch_after(index);
+            arena.prefetch_after(index, shared);
             arena.column(index)
         };
         columns.clear();
         let (alone, indexes) = machine.alone();
         if alone.is_empty() {
-            columns.extend(machine.group().iter().map(|&source| column(source, machine.index(source))));
+            let (group, shared) = (machine.group(), machine.group().len() > 1);
+            columns.extend(group.iter().map(|&source| column(source, machine.index(source), shared)));
         } else {
-            columns.extend(zip(alone, indexes).map(|(&source, &index)| column(source, index)));
+            columns.extend(zip(alone, indexes).map(|(&source, &index)| column(source, index, false)));
         }
         Ok(true)
     }

@@ -28,8 +28,9 @@ const FARTHEST: usize = 64;
 /// With `k` sources a label set costs at most `ceil(log2 k)` comparisons. Nearly all of them are of two numbers
 /// (offset-value codes) and touch no label; where these are the same, what has not been compared yet of the two
 /// label sets is, so that equal ones are equal byte by byte; of sources that were in the last group together, that is what is
-/// new in each since. While all sources that are left have the same label sets, only this is compared, many of them at a time. The
-/// order of a source was found out when its arena was filled. Nothing is allocated once the machine has seen the longest label sets that end an arena.
+/// new in each since. While all sources that are left have the same label sets, only this is compared, and while no two have the same,
+/// the tree is played on: up to 64 of them at a time, of which the next polls tell. The order of a source was found out when its arena was
+/// filled. Nothing is allocated once the machine has seen the longest label sets that end an arena.
 ///
 /// ```
 /// use promha_merge::{LabelArena, MergeLabels, Step};
@@ -99,7 +100,7 @@ struct Duels {
     by_key: u64,
 }
 
-/// Groups of one source each: these, and where their label sets stand.
+/// Groups of one source each: these sources, and where their label sets stand.
 #[derive(Debug)]
 struct Alone {
     sources: [usize; FARTHEST],
@@ -176,7 +177,7 @@ impl MergeLabels {
     /// Where the label set of a source that was in the last group stands in its arena. Of another source it says nothing.
     ///
     /// # Panics
-    /// If there is no such source.
+    /// At times, if there is no such source.
     #[inline]
     pub fn index(&self, source: usize) -> usize {
         match self.last_alone() {
@@ -197,14 +198,14 @@ impl MergeLabels {
         self.out.checked_sub(1).filter(|&at| at < self.alone.len)
     }
 
-    /// Groups of one source each that were found at the same time, the last group and those that come next among them: these sources,
-    /// and where their label sets stand. None if the last group is not of that kind.
+    /// The groups of one source each that were found at the same time as the last group, which is one of them: these sources, and where
+    /// their label sets stand. None if the last group is not of that kind.
     pub(crate) fn alone(&self) -> (&[usize], &[usize]) {
         let len = self.last_alone().map_or(0, |_| self.alone.len);
         (&self.alone.sources[..len], &self.alone.indexes[..len])
     }
 
-    /// Takes the next group, if it is known and of one source: which one of them it is.
+    /// Takes the next group, if it is one of those: which one.
     #[inline]
     pub(crate) fn next_alone(&mut self) -> Option<usize> {
         let at = self.out;
@@ -289,18 +290,19 @@ impl MergeLabels {
         Polled::Tied
     }
 
-    /// Goes on from a group of one source, whose next key is at hand, as long as the groups that come then are like that too: nearly
+    /// Goes on from a group of one source, whose next key is in the same arena, as long as the groups that come then are like that too: nearly
     /// all there is to do where sources have little in common, so it is done for many of them at once.
     fn play_alone<'a>(&mut self, mut source: usize, arenas: &impl Fn(usize) -> &'a LabelArena) {
         let Self { sources, tree, alone, groups, .. } = self;
-        for at in 0..=FARTHEST {
+        let mut at = 0;
+        loop {
             let code = sources[source].step(arenas(source), *groups, false);
             #[cfg(test)]
             let mut by_key = 0;
             let _duels = tree.play_code(source, code, |a, b, code| {
                 #[cfg(test)]
                 (by_key += 1);
-                duel(sources, arenas, a, b, code)
+                duel((&sources[a], arenas(a)), (&sources[b], arenas(b)), code)
             });
             #[cfg(test)]
             self.duels.push(Duels { all: _duels, by_key });
@@ -312,6 +314,7 @@ impl MergeLabels {
                 return;
             }
             (alone.sources[at], alone.indexes[at]) = (source, found.index);
+            at += 1;
         }
     }
 
@@ -358,46 +361,32 @@ impl MergeLabels {
         let _duels = tree.play_codes(changed, codes, |a, b, code| {
             #[cfg(test)]
             (by_key += 1);
-            duel(sources, arenas, a, b, code)
+            duel((&sources[a], arenas(a)), (&sources[b], arenas(b)), code)
         });
         #[cfg(test)]
         self.duels.push(Duels { all: _duels, by_key });
     }
 }
 
-/// The order of the current keys of two sources, which have the same code, and the code of the greater one relative to the other.
-#[inline]
-fn duel<'a>(
-    sources: &[Source],
-    arenas: &impl Fn(usize) -> &'a LabelArena,
-    a: usize,
-    b: usize,
-    code: Code,
-) -> (Ordering, Code) {
-    duel_of((&sources[a], arenas(a)), (&sources[b], arenas(b)), code)
-}
+/// A source and its arena.
+type Side<'a> = (&'a Source, &'a LabelArena);
 
-/// Mostly a look at two cache lines.
+/// The order of the current keys of two sources, which have the same code, and the code of the greater one relative to the other. Mostly
+/// a look at two cache lines.
 #[inline(never)]
-fn duel_of(a: (&Source, &LabelArena), b: (&Source, &LabelArena), code: Code) -> (Ordering, Code) {
-    if a.0.behind != b.0.behind {
-        let (a_key, b_key) = (a.1.key(a.0.index), b.1.key(b.0.index));
-        if a_key.code == code
-            && b_key.code == code
-            && let Some(near) = a_key.order_near(b_key)
-        {
+fn duel((a, a_arena): Side<'_>, (b, b_arena): Side<'_>, code: Code) -> (Ordering, Code) {
+    if a.behind != b.behind {
+        let (a_key, b_key) = (a_arena.key(a.index), b_arena.key(b.index));
+        let as_given = a_key.code == code && b_key.code == code;
+        if let Some(near) = as_given.then(|| a_key.order_near(b_key)).flatten() {
             return near;
         }
     }
-    duel_at_length(a, b, code)
+    duel_at_length((a, a_arena), (b, b_arena), code)
 }
 
 #[inline(never)]
-fn duel_at_length(
-    (a, a_arena): (&Source, &LabelArena),
-    (b, b_arena): (&Source, &LabelArena),
-    code: Code,
-) -> (Ordering, Code) {
+fn duel_at_length((a, a_arena): Side<'_>, (b, b_arena): Side<'_>, code: Code) -> (Ordering, Code) {
     if a.behind == b.behind && a_arena.delta(a.index) == b_arena.delta(b.index) {
         return (Ordering::Equal, code);
     }

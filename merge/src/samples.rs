@@ -1,13 +1,15 @@
 //! What a policy needs to know of samples: when they are, how high they are, and which of two is better.
 
 mod floats;
+mod known;
 mod steps;
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
 pub use floats::Floats;
-pub(crate) use floats::{Known, equal_prefix};
+pub(crate) use floats::equal_prefix;
+pub(crate) use known::{Known, Noted};
 pub use steps::Steps;
 
 /// The bits of a stale marker: the NaN that says "this series has ended, or its scrape failed".

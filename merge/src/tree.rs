@@ -125,8 +125,8 @@ impl LoserTree {
         self.climb_codes::<true>(source, code, &mut duel)
     }
 
-    /// Who wins shows no pattern that a processor could learn, so it is computed and not branched on. Compilers turn a
-    /// choice back into a branch where they see one; the minimum of a difference and zero they leave alone.
+    /// Who wins shows no pattern that a processor could learn, so it is selected and not branched on. Compilers respect that only as long
+    /// as both selections differ: of two that are alike they make one, with a branch before it.
     #[inline]
     fn climb_codes<const ALONE: bool>(
         &mut self,
@@ -164,7 +164,7 @@ impl LoserTree {
                 self.ties += usize::from(node.tied);
                 // Of equal ones it does not matter.
                 let pair = u64::from(loser) << 32 | u64::from(rising);
-                let pair = pair.rotate_left(32 * u32::from(order != Ordering::Less));
+                let pair = select_unpredictable(order == Ordering::Less, pair, pair.rotate_left(32));
                 (node.loser, rising) = ((pair >> 32) as u32, pair as u32);
             }
             at /= 2;

@@ -47,6 +47,7 @@ impl Source {
         self.behind = behind;
         self.feed = Feed::Ready;
         self.look_ahead(arena);
+        // Its turn to be looked at is in two steps of this source.
         arena.prefetch(self.index + 3, shared);
         code
     }

@@ -6,7 +6,7 @@ use std::ops::{Range, RangeBounds};
 use crate::arena::Place;
 use crate::prefetch::prefetch;
 
-use super::{STALE_BITS, Samples, Steps, is_stale};
+use super::{Known, Samples, Steps, is_stale};
 
 /// Float samples in two columns.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,34 +14,6 @@ pub struct Floats<'c> {
     at_ms: &'c [i64],
     values: &'c [f64],
     place: Option<Place<'c>>,
-}
-
-/// What has been found out of columns before, as far as everyone asks for it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Known {
-    /// The first and the last timestamp, if there are any.
-    span_ms: (i64, i64),
-    is_ascending: bool,
-    is_strict: bool,
-    has_short_steps: bool,
-    /// No value is a stale marker.
-    all_live: bool,
-}
-
-impl Known {
-    pub(crate) fn of(samples: Floats<'_>, steps: Steps) -> Self {
-        Self {
-            span_ms: samples.span_ms().unwrap_or_default(),
-            is_ascending: steps.are_ascending(),
-            is_strict: steps.are_strict(),
-            has_short_steps: steps.are_ascending() && u16::try_from(steps.longest_ms()).is_ok(),
-            all_live: !has_stale(samples.values),
-        }
-    }
-
-    pub(crate) fn has_short_steps(&self) -> bool {
-        self.has_short_steps
-    }
 }
 
 impl<'c> Floats<'c> {
@@ -65,7 +37,7 @@ impl<'c> Floats<'c> {
         Self { place: Some(place), ..Self::new(at_ms, values) }
     }
 
-    fn known(&self) -> Option<&'c Known> {
+    fn known(&self) -> Option<Known> {
         self.place.map(Place::known)
     }
 
@@ -123,9 +95,9 @@ impl<'c> Floats<'c> {
 
     /// The first and the last timestamp.
     pub(crate) fn span_ms(&self) -> Option<(i64, i64)> {
-        match self.known() {
+        match self.place {
             _ if self.at_ms.is_empty() => None,
-            Some(known) => Some(known.span_ms),
+            Some(place) => Some(place.span_ms()),
             None => Some((*self.at_ms.first()?, *self.at_ms.last()?)),
         }
     }
@@ -133,13 +105,13 @@ impl<'c> Floats<'c> {
     /// Whether no timestamp is before its predecessor.
     #[inline]
     pub(crate) fn is_ascending(&self) -> bool {
-        self.known().map_or_else(|| find_steps(self.at_ms).are_ascending(), |known| known.is_ascending)
+        self.known().map_or_else(|| find_steps(self.at_ms).are_ascending(), Known::is_ascending)
     }
 
     /// Whether every timestamp is after its predecessor.
     #[inline]
     pub(crate) fn is_strict(&self) -> bool {
-        self.known().map_or_else(|| find_steps(self.at_ms).are_strict(), |known| known.is_strict)
+        self.known().map_or_else(|| find_steps(self.at_ms).are_strict(), Known::is_strict)
     }
 
     /// Whether steps, span and stale markers need not be looked for.
@@ -159,7 +131,7 @@ impl<'c> Floats<'c> {
             other.prefetch_next_times();
             return equal_prefix(self.at_ms, other.at_ms);
         };
-        if a.known().span_ms.0 != b.known().span_ms.0 || a_steps_ms.is_empty() {
+        if a.span_ms().0 != b.span_ms().0 || a_steps_ms.is_empty() {
             return 0;
         }
         self.prefetch_next_short_steps();
@@ -237,7 +209,7 @@ impl Samples for Floats<'_> {
     }
 
     fn first_stale(&self, range: Range<usize>) -> Option<usize> {
-        if self.known().is_some_and(|known| known.all_live) {
+        if self.known().is_some_and(Known::all_live) {
             return None;
         }
         let start = range.start;
@@ -263,9 +235,4 @@ pub(crate) fn equal_prefix<T: Eq>(a: &[T], b: &[T]) -> usize {
     const BLOCK: usize = 16;
     let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK)).take_while(|(a, b)| a == b).count() * BLOCK;
     blocks + a[blocks..].iter().zip(&b[blocks..]).take_while(|(a, b)| a == b).count()
-}
-
-/// Whether a stale marker is among them. Goes on to the end in any case, several at a time.
-fn has_stale(values: &[f64]) -> bool {
-    values.iter().fold(false, |stale, value| stale | (value.to_bits() == STALE_BITS))
 }
