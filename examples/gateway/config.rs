@@ -21,6 +21,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::Deserialize;
 
+use super::intake::Intake;
 use super::labels::Relabel;
 use super::metrics::Metrics;
 use super::topology::{Group, Topology};
@@ -80,13 +81,13 @@ with_http_client_config! {
     }
 }
 
-/// Reads the configuration file at `path`, and builds what it describes.
+/// Reads the configuration file at `path`, and builds what it describes; answers arrive on the threads of `intake`.
 ///
 /// # Errors
 /// [`ConfigError`], with file, line and what would be right. Nothing is kept of a file that is wrong anywhere.
-pub fn load(path: &Path, metrics: &Metrics) -> Result<Topology, ConfigError> {
+pub fn load(path: &Path, metrics: &Metrics, intake: &Intake) -> Result<Topology, ConfigError> {
     let file = path.display().to_string();
-    build(yaml::load(path)?, &file, path.parent(), metrics)
+    build(yaml::load(path)?, &file, path.parent(), metrics, intake)
 }
 
 /// Builds what a file describes; `directory` is what the relative paths in it are relative to.
@@ -95,6 +96,7 @@ fn build(
     file: &str,
     directory: Option<&Path>,
     metrics: &Metrics,
+    intake: &Intake,
 ) -> Result<Topology, ConfigError> {
     if config.groups.value.is_empty() {
         return Err(ConfigError::spanned(
@@ -107,7 +109,7 @@ fn build(
     let mut groups = Vec::new();
     for group in config.groups.value {
         names.take(&group.name)?;
-        groups.push(build_group(group, file, directory, metrics)?);
+        groups.push(build_group(group, file, directory, metrics, intake)?);
     }
     Ok(Topology { partial_response: config.partial_response, groups })
 }
@@ -117,6 +119,7 @@ fn build_group(
     file: &str,
     directory: Option<&Path>,
     metrics: &Metrics,
+    intake: &Intake,
 ) -> Result<Group, ConfigError> {
     if group.upstreams.value.is_empty() {
         let message = format!("group {:?} has no upstreams: expected at least one", group.name.value);
@@ -140,7 +143,14 @@ fn build_group(
     let mut upstreams = Vec::new();
     for upstream in group.upstreams.value {
         names.take(&upstream.name)?;
-        upstreams.push(Arc::new(build_upstream(upstream, &group.name.value, file, directory, metrics)?));
+        upstreams.push(Arc::new(build_upstream(
+            upstream,
+            &group.name.value,
+            file,
+            directory,
+            metrics,
+            intake,
+        )?));
     }
     let replica_labels = group.replica_labels.into_iter().map(|label| label.value).collect();
     let external_labels = group.external_labels.into_iter().map(|(name, value)| (name, value.value));
@@ -153,6 +163,7 @@ fn build_upstream(
     file: &str,
     directory: Option<&Path>,
     metrics: &Metrics,
+    intake: &Intake,
 ) -> Result<Upstream, ConfigError> {
     let url = Url::parse(&upstream.url.value).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let Some(url) = url else {
@@ -175,7 +186,7 @@ fn build_upstream(
     }
     let client = http_client.client(file)?;
     Ok(Upstream {
-        origin: Origin::Http { url, client },
+        origin: Origin::Http { url, client, receiver: intake.receiver() },
         timeout,
         sort: upstream.sort,
         max_held_bytes: upstream.max_held_bytes.map_or(512 << 20, |bytes| bytes.value),
@@ -220,7 +231,7 @@ mod tests {
     fn topology(text: &str) -> Result<Topology, String> {
         let metrics = Metrics::register(&mut Registry::default());
         let config = yaml::parse(text, "gateway.yml").map_err(|error| error.to_string())?;
-        build(config, "gateway.yml", None, &metrics).map_err(|error| error.to_string())
+        build(config, "gateway.yml", None, &metrics, &Intake::default()).map_err(|error| error.to_string())
     }
 
     const GOOD: &str = r#"

@@ -5,6 +5,7 @@
 //! | [`config`] | the configuration file, strictly |
 //! | [`topology`] | groups of upstreams, and what of a query each is asked |
 //! | [`upstream`] | one upstream's answer, as parts of series |
+//! | [`intake`] | the threads on which answers arrive |
 //! | [`labels`] | label sets, what relabelling does to them, and the order they leave in |
 //! | [`merged`] | all answers as one stream of series |
 //! | [`chunks`] | one series' chunks from several answers as one sequence |
@@ -24,6 +25,7 @@ pub mod column;
 pub mod config;
 pub mod embedded;
 pub mod error;
+pub mod intake;
 pub mod labels;
 pub mod merged;
 pub mod metrics;

@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use super::client::{self, ClientError, ReadArgs};
+use super::intake::Intake;
 use super::topology::Topology;
 use super::{Gateway, Limits, app, config, embedded, metrics};
 use crate::common::duration::PromDuration;
@@ -98,9 +99,9 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     let mut registry = Metrics::new("gateway");
     let metrics = metrics::Metrics::register(registry.registry_mut());
     let registry = Arc::new(registry);
-    let limits = args.limits();
+    let (limits, intake) = (args.limits(), Intake::default());
     let topology = match &args.config_file {
-        Some(file) => config::load(file, &metrics)?,
+        Some(file) => config::load(file, &metrics, &intake)?,
         None => start_samplers(&server, &args.web, &metrics, Arc::clone(&registry)),
     };
     let gateway = Gateway::new(topology, metrics.clone(), limits, args.config_file.is_none());
@@ -108,7 +109,8 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     let app = app(Arc::clone(&gateway));
     server.lifecycle().ready();
     let reload = move || {
-        let loaded = args.config_file.as_deref().map(|file| config::load(file, &metrics)).transpose();
+        let loaded =
+            args.config_file.as_deref().map(|file| config::load(file, &metrics, &intake)).transpose();
         let gateway = Arc::clone(&gateway);
         async move {
             if let Some(topology) = loaded? {
@@ -179,7 +181,8 @@ fn run_read(args: &ReadArgs) -> ExitCode {
 }
 
 fn check_config(file: &Path) -> ExitCode {
-    match config::load(file, &metrics::Metrics::register(&mut Registry::default())) {
+    let metrics = metrics::Metrics::register(&mut Registry::default());
+    match config::load(file, &metrics, &Intake::default()) {
         Ok(topology) => {
             let upstreams: usize = topology.groups.iter().map(|group| group.upstreams.len()).sum();
             println!("{}: {} groups, {upstreams} upstreams", file.display(), topology.groups.len());

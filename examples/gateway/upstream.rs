@@ -16,6 +16,7 @@ use reqwest::header::CONTENT_TYPE;
 
 use super::chunks::ChunkError;
 use super::embedded::Sampler;
+use super::intake::{ReceiveError, Received, Receiver};
 use super::labels::{Relabel, Restore};
 use super::metrics::UpstreamMetrics;
 use super::sampled;
@@ -37,6 +38,8 @@ pub enum Origin {
         url: Url,
         /// Authentication, headers, TLS.
         client: HttpClient,
+        /// Where its answers arrive.
+        receiver: Receiver,
     },
     /// The sampler inside this process, which speaks the same wire.
     Embedded(Arc<Sampler>),
@@ -168,7 +171,7 @@ impl Upstream {
 
     async fn begin(self: &Arc<Self>, asked: &GroupQuery, started: Instant) -> Result<Answer, UpstreamError> {
         let (answer_type, body) = match &self.origin {
-            Origin::Http { url, client } => self.post(url, client, &asked.query).await?,
+            Origin::Http { url, client, receiver } => self.post(url, client, receiver, &asked.query).await?,
             Origin::Embedded(sampler) => (ResponseType::StreamedXorChunks, sampler.read(&asked.query)),
         };
         let body = Body { stream: body, timeout: self.timeout, metrics: self.metrics.clone() };
@@ -202,22 +205,20 @@ impl Upstream {
         &self,
         url: &Url,
         client: &HttpClient,
+        receiver: &Receiver,
         query: &Query,
     ) -> Result<(ResponseType, BoxStream<'static, Result<Bytes, UpstreamError>>), UpstreamError> {
         let types = [ResponseType::StreamedXorChunks, ResponseType::Samples];
         let request = ask(client, url, query, &types).await?;
-        let response = self.within("answer", request.send()).await?.map_err(|error| transport(&error))?;
-        let status = response.status();
+        let received = self.within("answer", receiver.send(request)).await?.map_err(receiving)?;
+        let Received { status, headers, pieces } = received;
+        let pieces = pieces.map(|piece| piece.map_err(receiving)).boxed();
         if !status.is_success() {
-            let text = self.within("error text", error_text(response)).await.unwrap_or_default();
+            let text = self.within("error text", error_text(pieces)).await.unwrap_or_default();
             return Err(UpstreamError::Status { status: status.as_u16(), text });
         }
-        let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let answer_type = negotiate::answer_type(content_type)?;
-        Ok((
-            answer_type,
-            response.bytes_stream().map(|piece| piece.map_err(|error| transport(&error))).boxed(),
-        ))
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        Ok((negotiate::answer_type(content_type)?, pieces))
     }
 
     async fn within<T>(&self, what: &'static str, work: impl Future<Output = T>) -> Result<T, UpstreamError> {
@@ -409,13 +410,16 @@ async fn apart<T: Send + 'static>(
     }
 }
 
-fn transport(error: &reqwest::Error) -> UpstreamError {
-    UpstreamError::Transport(causes(error))
+fn receiving(error: ReceiveError) -> UpstreamError {
+    UpstreamError::Transport(match error {
+        ReceiveError::Transport(error) => causes(&error),
+        other => other.to_string(),
+    })
 }
 
-async fn error_text(mut response: reqwest::Response) -> String {
+async fn error_text(mut pieces: BoxStream<'static, Result<Bytes, UpstreamError>>) -> String {
     let mut text = Vec::new();
-    while let Ok(Some(piece)) = response.chunk().await {
+    while let Some(Ok(piece)) = pieces.next().await {
         text.extend_from_slice(&piece);
         if text.len() >= ERROR_TEXT_BYTES {
             text.truncate(ERROR_TEXT_BYTES);
