@@ -198,24 +198,6 @@ impl World {
         *self = Self::new(self.truth.clone(), std::mem::take(&mut self.scrapers));
     }
 
-    /// Scrapes are early or late by an eighth of the interval at most, also of one that becomes shorter. With more than that, a replica can seem to
-    /// have half its interval for a while.
-    pub fn limit_jitter(&mut self) {
-        for scraper in &mut self.scrapers {
-            let shortest_ms =
-                scraper.change_ms.map_or(i64::MAX, |(_, other_ms)| other_ms).min(scraper.interval_ms);
-            scraper.jitter_ms = scraper.jitter_ms.min(shortest_ms / 8);
-        }
-        *self = Self::new(self.truth.clone(), std::mem::take(&mut self.scrapers));
-    }
-
-    /// No two clocks are apart by more than half an interval. With more than that, and two resets within one or two intervals, nothing in the data
-    /// tells whether what one replica shows after a reset is what another has shown before.
-    pub fn limit_skew(&mut self) {
-        self.scrapers.iter_mut().for_each(|scraper| scraper.skew_ms /= 2);
-        *self = Self::new(self.truth.clone(), std::mem::take(&mut self.scrapers));
-    }
-
     pub fn make_counter(&mut self) {
         self.truth.counter = true;
         *self = Self::new(self.truth.clone(), std::mem::take(&mut self.scrapers));
