@@ -234,6 +234,24 @@ fn chunks(c: &mut Criterion) {
     });
     group_of.finish();
 
+    let mut group_of = group(c, "find-stale", "2000x120");
+    group_of.throughput(Throughput::Elements(240_000));
+    group_of.bench_function("promha", |b| {
+        b.iter(|| black_box(&chunks).iter().filter(|chunk| xor::has_stale_marker(chunk).unwrap()).count());
+    });
+    group_of.bench_function("decode", |b| {
+        b.iter(|| {
+            let has = |chunk: &&Vec<u8>| {
+                timestamps_ms.clear();
+                values.clear();
+                xor::decode(chunk, &mut timestamps_ms, &mut values).unwrap();
+                values.iter().copied().any(xor::is_stale_nan)
+            };
+            black_box(&chunks).iter().filter(has).count()
+        });
+    });
+    group_of.finish();
+
     let mut group_of = group(c, "encode-xor", "2000x120");
     group_of.throughput(Throughput::Elements(240_000));
     let rusty: Vec<rusty_chunkenc::xor::XORChunk> =

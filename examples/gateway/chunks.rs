@@ -189,9 +189,8 @@ impl ChunkMerge {
                 PlanStep::Look { source: member, chunk } => {
                     // A failed scrape leaves a stale marker in the place of its sample, so that the chunk seems to be
                     // whole. Nothing but reading it tells.
-                    let read = self.scanned.decode(chunk.bytes.view(chunk.min_ms, chunk.max_ms));
-                    let all_live = read.is_ok() && !self.scanned.levels().any(promha_merge::is_stale);
-                    self.planner.looked(member, all_live);
+                    let stale = self.scanned.has_stale_marker(chunk.bytes.view(chunk.min_ms, chunk.max_ms));
+                    self.planner.looked(member, stale.is_ok_and(|has| !has));
                 }
                 PlanStep::Pass { chunk, continues, .. } => {
                     let ChunkBytes { encoding, data } = chunk.bytes.clone();

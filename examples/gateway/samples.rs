@@ -66,6 +66,18 @@ impl Samples {
         Ok(())
     }
 
+    /// Whether a stale marker is in `chunk`. What is here afterwards means nothing.
+    ///
+    /// # Errors
+    /// [`SamplesError`].
+    pub fn has_stale_marker(&mut self, chunk: ChunkView<'_>) -> Result<bool, SamplesError> {
+        if chunk.encoding == ChunkEncoding::Xor {
+            return Ok(xor::has_stale_marker(chunk.data)?);
+        }
+        self.decode(chunk)?;
+        Ok(self.levels().any(xor::is_stale_nan))
+    }
+
     /// Forgets all samples.
     pub fn clear(&mut self) {
         self.kind = Kind::Floats;

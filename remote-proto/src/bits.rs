@@ -12,6 +12,9 @@ pub struct BitReader<'a> {
 }
 
 impl<'a> BitReader<'a> {
+    /// How many bits [`peek`](Self::peek) is sure to show.
+    pub(crate) const PEEK_BITS: u32 = 57;
+
     /// Reads `bytes` from the byte `start` on.
     pub(crate) fn new(bytes: &'a [u8], start: usize) -> Self {
         Self { bytes, at: start * 8 }
@@ -38,7 +41,7 @@ impl<'a> BitReader<'a> {
         (self.at > self.bytes.len() * 8).then(|| self.at.div_ceil(8))
     }
 
-    /// At least the next 57 bits, the first one highest, without moving on.
+    /// At least the next [`PEEK_BITS`](Self::PEEK_BITS), the first one highest, without moving on.
     #[inline]
     pub(crate) fn peek(&self) -> u64 {
         let start = self.at / 8;
@@ -58,7 +61,7 @@ impl<'a> BitReader<'a> {
     /// The next `count` bits, 1 to 64, the last one lowest.
     #[inline]
     pub(crate) fn read(&mut self, count: u32) -> u64 {
-        if count <= 57 {
+        if count <= Self::PEEK_BITS {
             let value = self.peek() >> (64 - count);
             self.skip(count);
             return value;

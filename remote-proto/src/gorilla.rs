@@ -23,6 +23,18 @@ impl Default for ReadWindow {
 }
 
 impl ReadWindow {
+    /// How many bits stand before it, and do not change.
+    #[inline(always)]
+    pub(crate) fn leading(&self) -> u32 {
+        self.leading
+    }
+
+    /// How many bits it has.
+    #[inline(always)]
+    pub(crate) fn significant(&self) -> u32 {
+        self.significant
+    }
+
     /// Reads the next value: `value` is the one before and becomes this one.
     #[inline(always)]
     pub(crate) fn read(&mut self, value: &mut u64, reader: &mut BitReader<'_>) -> Result<(), ErrorKind> {

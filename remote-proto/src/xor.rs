@@ -22,6 +22,7 @@
 
 mod decode;
 mod encode;
+mod scan;
 
 use crate::error::{DecodeError, EncodeError};
 use crate::xor::decode::{decode_samples, truncated};
@@ -79,6 +80,32 @@ pub fn decode(chunk: &[u8], timestamps_ms: &mut Vec<i64>, values: &mut Vec<f64>)
         timestamps_ms.truncate(lengths.0);
         values.truncate(lengths.1);
     })
+}
+
+/// Whether one of the values of `chunk` is the stale marker: what decoding it and looking at each value with [`is_stale_nan`]
+/// would tell, in a fraction of the time as long as no value is infinite or a NaN.
+///
+/// Takes time linear in the number of samples, and no memory unless the chunk has to be decoded after all.
+///
+/// # Errors
+///
+/// As [`decode`].
+///
+/// ```
+/// use promha_remote_proto::xor::{self, STALE_NAN_BITS};
+///
+/// let mut chunk = Vec::new();
+/// xor::encode(&[0, 15_000, 30_000], &[1.0, 2.0, f64::from_bits(STALE_NAN_BITS)], &mut chunk)?;
+/// assert!(xor::has_stale_marker(&chunk)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn has_stale_marker(chunk: &[u8]) -> Result<bool, DecodeError> {
+    if scan::all_are_numbers(chunk) {
+        return Ok(false);
+    }
+    let (mut timestamps_ms, mut values) = (Vec::new(), Vec::new());
+    decode_samples(chunk, &mut timestamps_ms, &mut values)?;
+    Ok(values.into_iter().any(is_stale_nan))
 }
 
 /// Writes the two columns as one chunk and appends it to `into`.

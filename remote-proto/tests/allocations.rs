@@ -119,6 +119,7 @@ fn chunks_are_decoded_and_encoded_without_allocating() {
         let cut = &chunk[..chunk.len() / 2];
         xor::decode(cut, &mut timestamps_ms, &mut values).unwrap_err();
         assert_eq!(values.len(), 120);
+        assert!(!xor::has_stale_marker(&chunk).unwrap());
     });
     assert_eq!(allocations, 0);
 

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 
-use promha_remote_proto::xor::{self, MAX_SAMPLES, XorEncoder};
+use promha_remote_proto::xor::{self, MAX_SAMPLES, STALE_NAN_BITS, XorEncoder};
 use promha_remote_proto::{DecodeError, EncodeError, ErrorKind};
 
 mod common {
@@ -85,6 +85,19 @@ fn a_window_may_be_reused_before_there_was_one() {
     bits.extend((0..64).rev().map(|n| if 0x8000_0000_0000_0001_u64 >> n & 1 == 1 { '1' } else { '0' }));
     let chunk = [hex("0002 00 0000000000000000 01"), padded(&bits)].concat();
     assert_eq!(decode(&chunk), Ok((vec![0, 1], vec![0, 1 << 63 | 1])));
+}
+
+#[test]
+fn a_marker_is_found_in_a_window_that_holds_the_exponent() {
+    // From the second sample on the window is the lower part of the exponent, and all fits into it: 0x7f8 becomes 0x7ff, and
+    // the mantissa has its bit already.
+    let bits = |exponent: u64| f64::from_bits(exponent << 52 | 2);
+    let values = [0x7f8, 0x7f0, 0x7f7, 0x7f8, 0x7f0, 0x7ff, 0x7f0];
+    let samples: Vec<_> = (0..).map(|n| n * 15_000).zip(values.map(bits)).collect();
+    let chunk = encode(&samples);
+    assert_eq!(decode(&chunk).unwrap().1[5], STALE_NAN_BITS);
+    assert_eq!(xor::has_stale_marker(&chunk), Ok(true));
+    assert_eq!(xor::has_stale_marker(&encode(&samples[..5])), Ok(false));
 }
 
 #[test]
@@ -200,6 +213,24 @@ proptest! {
         }
         let plain = plain_xor::decode(&chunk).map(|samples| samples.into_iter().unzip());
         prop_assert_eq!(decode(&chunk).map_err(|error| error.offset()), plain);
+        prop_assert_eq!(xor::has_stale_marker(&chunk), has_stale_marker(&chunk));
+    }
+
+    #[test]
+    fn a_stale_marker_is_found_wherever_it_is(
+        samples in samples_strategy(),
+        plain_counter in any::<bool>(),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let value = |n: usize, value: f64| if plain_counter { n as f64 * 10.0 } else { value };
+        let mut samples: Vec<_> =
+            samples.iter().enumerate().map(|(n, &(t_ms, old))| (t_ms, value(n, old))).collect();
+        let chunk = encode(&samples);
+        prop_assert_eq!(xor::has_stale_marker(&chunk), has_stale_marker(&chunk));
+        if !samples.is_empty() {
+            at.get_mut(&mut samples).1 = f64::from_bits(STALE_NAN_BITS);
+            prop_assert_eq!(xor::has_stale_marker(&encode(&samples)), Ok(true));
+        }
     }
 
     #[test]
@@ -216,6 +247,7 @@ proptest! {
     #[test]
     fn noise_never_panics(noise in prop::collection::vec(any::<u8>(), 0..100), count in 0..20_u16) {
         let chunk = [&count.to_be_bytes()[..], &noise].concat();
+        prop_assert_eq!(xor::has_stale_marker(&chunk), has_stale_marker(&chunk));
         if let Ok((timestamps_ms, values)) = decode(&chunk) {
             prop_assert_eq!((timestamps_ms.len(), values.len()), (usize::from(count), usize::from(count)));
             // Written again it is another chunk perhaps, but the same samples.
@@ -236,6 +268,7 @@ fn samples_strategy() -> impl Strategy<Value = Vec<(i64, f64)>> {
         4 => (0..20_i32).prop_map(f64::from),
         2 => any::<f64>(),
         1 => any::<u64>().prop_map(f64::from_bits),
+        1 => prop::sample::select(vec![f64::INFINITY, f64::NAN, f64::from_bits(STALE_NAN_BITS)]),
         1 => (0..64_u32).prop_map(|bit| f64::from_bits(1 << bit)),
     ];
     prop::collection::vec((step_ms, value), 0..130).prop_map(|steps| {
@@ -260,6 +293,11 @@ fn decode(chunk: &[u8]) -> Result<Columns, DecodeError> {
     let (mut timestamps_ms, mut values) = (Vec::new(), Vec::new());
     xor::decode(chunk, &mut timestamps_ms, &mut values)?;
     Ok((timestamps_ms, values.into_iter().map(f64::to_bits).collect()))
+}
+
+/// Whether a stale marker is in a chunk, in the plain way.
+fn has_stale_marker(chunk: &[u8]) -> Result<bool, DecodeError> {
+    decode(chunk).map(|(_, values)| values.contains(&STALE_NAN_BITS))
 }
 
 /// The bytes that follow the first `count` ones.

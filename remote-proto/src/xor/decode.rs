@@ -94,7 +94,7 @@ fn signed(raw: u64, bits: u32) -> i64 {
 }
 
 /// The varint at `at` and where it ends.
-fn uvarint(chunk: &[u8], at: usize) -> Result<(u64, usize), DecodeError> {
+pub(super) fn uvarint(chunk: &[u8], at: usize) -> Result<(u64, usize), DecodeError> {
     let rest = &chunk[at..];
     match read_uvarint(rest) {
         Ok(Some((value, length))) => Ok((value, at + length)),
