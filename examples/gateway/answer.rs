@@ -19,7 +19,7 @@ use super::samples::Samples;
 use super::series::Chunk;
 
 /// Bytes that are collected before the client is given some.
-const PIECE_BYTES: usize = 64 << 10;
+const PIECE_BYTES: usize = 256 << 10;
 /// Pieces that wait for a slow client before the merge waits too.
 const PIECES: usize = 2;
 
@@ -74,7 +74,8 @@ impl Streamed {
         if self.out.is_empty() {
             return Ok(());
         }
-        let piece = Piece::Bytes(Bytes::from(std::mem::take(&mut self.out)));
+        let next = Vec::with_capacity(self.out.capacity());
+        let piece = Piece::Bytes(Bytes::from(std::mem::replace(&mut self.out, next)));
         self.send(piece).await
     }
 

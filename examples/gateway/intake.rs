@@ -22,7 +22,7 @@ use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// A batch is handed on when it is as large as this, or nothing more has arrived.
-const BATCH_BYTES: usize = 64 << 10;
+const BATCH_BYTES: usize = 256 << 10;
 
 /// As many threads as there are processors, each started when it is first needed.
 #[derive(Debug)]

@@ -103,8 +103,10 @@ pub struct Planner<B> {
     /// What came out of a decoded chunk from its first sample on, but is not the whole of it yet.
     begun: Option<Run>,
     counts: Counts,
-    /// Kept for its memory.
+    /// Those whose next chunk was last decided about.
     followed: Vec<usize>,
+    /// That chunk is being looked at for a stale marker, and comes out if there is none.
+    passes_if_live: bool,
 }
 
 /// What became of the chunks so far.
@@ -209,6 +211,7 @@ impl<B: PartialEq> Planner<B> {
             begun: None,
             counts: Counts::default(),
             followed: Vec::new(),
+            passes_if_live: false,
         };
         planner.reset(sources, hints);
         planner
@@ -222,6 +225,7 @@ impl<B: PartialEq> Planner<B> {
         self.sources.resize_with(sources, || Source::new(hints.interval_ms));
         self.ready.clear();
         self.begun = None;
+        self.passes_if_live = false;
     }
 
     /// What became of the chunks so far, of all series.
@@ -260,6 +264,7 @@ impl<B: PartialEq> Planner<B> {
 
     /// Drops a source that has failed: what it has given and has not come out does not come.
     pub fn abandon(&mut self, source: usize) {
+        self.passes_if_live = false;
         if self.begun.as_ref().is_some_and(|begun| begun.source == source) {
             self.end_begun();
         }

@@ -17,7 +17,7 @@ pub(super) enum Unread {
     Need(usize),
     /// It depends on what is in this source's next chunk.
     Decode(usize),
-    /// It depends on whether there is a stale marker in it.
+    /// The next chunk of this source comes out if there is no stale marker in it.
     Look(usize),
     /// Nothing.
     No,
@@ -34,6 +34,10 @@ enum Calm {
 impl<B: PartialEq> Planner<B> {
     /// Lets the next chunk of the followed replica come out, if that can be decided.
     pub(super) fn unread<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Unread {
+        if std::mem::take(&mut self.passes_if_live) && self.followed_is_live() {
+            self.pass();
+            return Unread::Pass;
+        }
         if let Some(source) = self.sources.iter().position(Source::looks_back) {
             return Unread::Decode(source);
         }
@@ -52,16 +56,21 @@ impl<B: PartialEq> Planner<B> {
             self.drop_rest();
         }
         let decision = self.decide(&followed, columns);
-        let decision = match decision {
-            Unread::Pass => {
-                self.pass(&followed);
-                Unread::Pass
-            }
-            Unread::No | Unread::Decode(_) if self.drop_before(&followed) => Unread::Pass,
-            other => other,
-        };
+        let dropped = matches!(decision, Unread::No | Unread::Decode(_)) && self.drop_before(&followed);
         self.followed = followed;
+        match decision {
+            Unread::Pass => self.pass(),
+            Unread::Look(_) => self.passes_if_live = true,
+            _ if dropped => return Unread::Pass,
+            _ => {}
+        }
         decision
+    }
+
+    /// Whether the next chunk of the followed replica is known to have no stale marker.
+    fn followed_is_live(&self) -> bool {
+        let next = self.followed.first().and_then(|&source| self.sources[source].queue().next());
+        next.is_some_and(|chunk| chunk.all_live == Some(true))
     }
 
     /// Nobody looks at chunks of others that end before the followed replica's next one begins, if its first sample
@@ -205,11 +214,11 @@ impl<B: PartialEq> Planner<B> {
             }
         }
         let Some(pace) = self.regular(followed, chunk) else { return Unread::No };
-        match chunk.all_live {
-            Some(true) => {}
+        let passes = match chunk.all_live {
+            Some(true) => Unread::Pass,
             Some(false) => return Unread::No,
-            None => return Unread::Look(followed[0]),
-        }
+            None => Unread::Look(followed[0]),
+        };
         others
             .find_map(|other| match self.calm(other, chunk.max_ms, pace) {
                 Calm::Yes => None,
@@ -217,7 +226,7 @@ impl<B: PartialEq> Planner<B> {
                 Calm::Need => Some(Unread::Need(other)),
                 Calm::Decode => Some(Unread::Decode(other)),
             })
-            .unwrap_or(Unread::Pass)
+            .unwrap_or(passes)
     }
 
     /// Whether another replica has nothing in the span of a chunk, nor from the last sample that came out to it.
@@ -281,8 +290,10 @@ impl<B: PartialEq> Planner<B> {
         if state.exhausted || end_ms.is_some_and(|end_ms| end_ms >= to_ms) { Calm::Yes } else { Calm::Need }
     }
 
-    fn pass(&mut self, followed: &[usize]) {
+    /// The next chunk of the followed replicas comes out.
+    fn pass(&mut self) {
         self.end_begun();
+        let followed = std::mem::take(&mut self.followed);
         let source = followed[0];
         let replica = &self.stitch.replicas[source];
         let continues = replica.taken.is_some() && replica.taken == Some(replica.window.at);
@@ -291,10 +302,11 @@ impl<B: PartialEq> Planner<B> {
             self.sources[same].leave_unread();
         }
         let number = self.sources[source].leave_unread();
-        self.stitch.pass(followed, max_ms, all_live == Some(true));
+        self.stitch.pass(&followed, max_ms, all_live == Some(true));
         self.counts.passed += 1;
         self.counts.collapsed += followed.len() as u64 - 1;
         self.ready.push_back(Ready::Pass { source, number, continues });
+        self.followed = followed;
     }
 
     fn has_unread(&self, source: usize) -> bool {

@@ -52,8 +52,8 @@ impl Pace {
     /// The interval that the samples at these times have, at most `STEPS + 1` of them, given what it was.
     ///
     /// A known interval stays as it is, to the millisecond, unless most of as many steps as are looked at are
-    /// clearly shorter, or all of them agree on a longer one: what is decided then depends on where samples
-    /// are missing, not on how they jitter. An unknown one is the average step; where steps do not agree,
+    /// clearly shorter and the others do not make up for it, or all of them agree on a longer one: what is decided then
+    /// depends on where samples are missing, not on how they jitter. An unknown one is the average step; where steps do not agree,
     /// those that are multiples of the median one lack samples.
     pub(crate) fn learn(known: Option<Self>, times_ms: &[i64]) -> Option<Self> {
         let steps = Steps::of(times_ms);
@@ -74,8 +74,10 @@ impl Pace {
     }
 }
 
-/// The lengths of a few steps, ascending.
+/// The lengths of a few steps.
 struct Steps {
+    in_order: [u64; STEPS],
+    /// The same, ascending.
     sorted: [u64; STEPS],
     count: usize,
     total_ms: u64,
@@ -83,19 +85,20 @@ struct Steps {
 
 impl Steps {
     fn of(times_ms: &[i64]) -> Self {
-        let mut steps = Self { sorted: [0; STEPS], count: 0, total_ms: 0 };
+        let mut steps = Self { in_order: [0; STEPS], sorted: [0; STEPS], count: 0, total_ms: 0 };
         for pair in times_ms.windows(2).filter(|pair| pair[0] < pair[1]).take(STEPS) {
             let step_ms = pair[0].abs_diff(pair[1]);
-            steps.sorted[steps.count] = step_ms;
+            steps.in_order[steps.count] = step_ms;
             steps.count += 1;
             steps.total_ms = steps.total_ms.saturating_add(step_ms);
         }
+        steps.sorted = steps.in_order;
         steps.sorted[..steps.count].sort_unstable();
         steps
     }
 
     fn settle(&self, known: Option<Pace>) -> Option<Pace> {
-        let average = Pace::new(self.total_ms.saturating_add(STEPS as u64 / 2) / STEPS as u64);
+        let average = self.average();
         // So close together that none can be twice another: samples missing here and there are no agreement.
         let quarter_ms = average.interval_ms / 4;
         let agree = self.count == STEPS
@@ -104,9 +107,27 @@ impl Steps {
         match known {
             None => agree.then_some(average),
             Some(known) if agree && !known.is_normal(average.interval_ms) => Some(average),
-            Some(known) if self.count == STEPS && self.median_ms() <= known.dense_ms() => self.guess(),
+            Some(known) if self.count == STEPS && self.median_ms() <= known.dense_ms() && !self.keep(known) => {
+                self.guess()
+            }
             known => known,
         }
+    }
+
+    /// Of as many steps as are looked at.
+    fn average(&self) -> Pace {
+        Pace::new(self.total_ms.saturating_add(STEPS as u64 / 2) / STEPS as u64)
+    }
+
+    /// Whether samples at these steps keep a pace, each of them early or late by up to a quarter of an interval.
+    fn keep(&self, pace: Pace) -> bool {
+        let interval_ms = i128::from(pace.interval_ms);
+        let (mut late_ms, mut least_ms, mut most_ms) = (0, 0, 0);
+        for &step_ms in &self.in_order[..self.count] {
+            late_ms += i128::from(step_ms) - interval_ms;
+            (least_ms, most_ms) = (late_ms.min(least_ms), late_ms.max(most_ms));
+        }
+        (most_ms - least_ms) * 2 <= interval_ms
     }
 
     /// The lower one of two that are in the middle.
@@ -115,6 +136,9 @@ impl Steps {
     }
 
     fn guess(&self) -> Option<Pace> {
+        if self.count == STEPS && self.keep(self.average()) {
+            return Some(self.average());
+        }
         let steps = self.sorted[..self.count].iter();
         let median_ms = self.median_ms();
         let ticks = steps.map(|&step_ms| (step_ms.saturating_add(median_ms / 2) / median_ms).max(1));
@@ -171,6 +195,9 @@ mod tests {
             (&[5, 5, 5, 15, 15, 15, 15, 15], 15),
             (&[5; 7], 15),
             (&[52, 28, 32, 29, 30, 60, 29, 59], 15),
+            // Some scrapes are late, and the next ones come the sooner.
+            (&[11, 19, 11, 18, 10, 20, 11, 17], 15),
+            (&[11, 11, 11, 11, 19, 19, 19, 19], 10),
         ] {
             assert_eq!(learn(Some(15), steps), Some(expected), "{steps:?}");
         }

@@ -269,13 +269,26 @@ fn settle(known: Option<u64>, times_ms: &[i64]) -> Option<u64> {
     match known {
         None => agree.then_some(average),
         Some(known) if agree && !is_normal(known, average as i64) => Some(average),
-        Some(known) if steps.len() == STEPS && steps[3] as i64 <= dense(known) => guess(times_ms),
+        Some(known) if steps.len() == STEPS && steps[3] as i64 <= dense(known) && !keep(known, times_ms) => {
+            guess(times_ms)
+        }
         known => known,
     }
 }
 
+/// Whether every sample is where it should be, give or take a quarter of the interval.
+fn keep(pace: u64, times_ms: &[i64]) -> bool {
+    let late = |(n, at_ms): (usize, &i64)| at_ms - n as i64 * pace as i64;
+    let late_ms: Vec<i64> = times_ms.iter().take(STEPS + 1).enumerate().map(late).collect();
+    2 * (late_ms.iter().max().unwrap() - late_ms.iter().min().unwrap()) <= pace as i64
+}
+
 fn guess(times_ms: &[i64]) -> Option<u64> {
     let steps = steps_of(times_ms);
+    let average = (steps.iter().sum::<u64>() + 4) / 8;
+    if steps.len() == STEPS && keep(average, times_ms) {
+        return Some(average);
+    }
     let median = *steps.get(steps.len().saturating_sub(1) / 2)?;
     let ticks: u64 = steps.iter().map(|&step| ((step + median / 2) / median).max(1)).sum();
     Some((steps.iter().sum::<u64>() + ticks / 2) / ticks)
