@@ -16,20 +16,22 @@
 //!   ends of it: closer ones would double the density. Of several replicas the one whose filler is earliest
 //!   is followed from there on.
 //! - **Interval.** What the steps of a replica are like: learned from its next 8 steps when it is first needed, or its
-//!   last 8 if fewer are left (or given), and learned anew at every step that is shorter than 0.75 or longer than 1.5 intervals. A
-//!   known interval is only replaced when all 8 steps ahead agree on another one, so that a change of the
-//!   scrape interval is told from an outage at once. What counts in a hole is the shortest interval of the
-//!   followed replica and those with samples in it; a replica with several samples in an ordinary step of the
-//!   followed one, and an interval to match, makes a hole of that step: the denser replica is followed.
+//!   last 8 if fewer are left (or given), and learned anew at every step that is shorter than 0.75 or longer than 1.5
+//!   intervals. A known interval is only replaced when all 8 steps ahead agree on another one, so that a change of the
+//!   scrape interval is told from an outage at once; or by a shorter one when most of them are, unless the others make
+//!   up for it: scrapes that are early or late by up to a quarter of an interval keep it. What counts in a hole is the
+//!   shortest interval of the followed replica and those with samples in it; a replica with several samples in an
+//!   ordinary step of the followed one, and an interval to match, makes a hole of that step: the denser replica is
+//!   followed.
 //! - **Stale markers** are no samples to follow. The marker of a replica is dropped where another one lives on
 //!   (has live samples before and after it, without a gap) or fills the hole before it; else it comes out.
 //!   One comes out of each hole at most, unless the followed replica itself wrote more.
 //! - **Counters** never step back because of a switch. A filler below the last value that came out, less than
 //!   1.5 intervals after it, may be older than it looks (no clock is exact), so it is passed over, unless its
 //!   own replica shows that drop right here, from the level that the output is at and does not reach again with its
-//!   next sample, and the output has not just had it. Later than that it is a reset, whatever the clocks. Likewise passed over is a filler at the level
-//!   from which the output has just dropped, or whose replica is about to drop to the level that the output is
-//!   at.
+//!   next sample, and the output has not had it already, by clocks that are up to an interval apart. Later than
+//!   that it is a reset, whatever the clocks. Likewise passed over is a filler at the level from which the output
+//!   has just dropped, or whose replica is about to drop to the level that the output is at.
 //! - **Equal times.** Replicas that give the very same samples are followed together, whatever their order.
 //!   Where they part, or where two could follow, the earlier sample decides; at the same time a live one
 //!   rather than a marker, a histogram rather than a float, a number rather than a NaN, the larger value.
@@ -45,6 +47,7 @@
 
 mod hole;
 pub(crate) mod pace;
+mod recent;
 pub(crate) mod replica;
 mod sole;
 mod unread;
@@ -54,9 +57,10 @@ use std::ops::Range;
 
 use crate::order::OutOfOrder;
 use crate::resolve::{Resolve, Resolved, Run};
-use crate::samples::{Floats, Samples, is_stale, prefer};
+use crate::samples::{Floats, Samples, prefer};
 use hole::Verdict;
 use pace::Pace;
+use recent::Recent;
 use replica::{Replica, Wait, after};
 
 /// Follows one replica of a series and sews in others where it has holes: see the
@@ -97,7 +101,7 @@ pub struct Stitch {
     parted: bool,
     /// When the last sample was, live or not.
     pub(crate) last_ms: Option<i64>,
-    live: Option<Live>,
+    recent: Recent,
     tail: Tail,
     /// Others with samples in a hole, and those samples; kept for their memory.
     inside: Vec<usize>,
@@ -124,23 +128,13 @@ impl Hints {
     }
 }
 
-/// The last live sample that came out.
-#[derive(Debug, Clone, Copy)]
-struct Live {
-    at_ms: i64,
-    level: f64,
-    histogram: bool,
-    /// The level it fell from, if it was below the one before it. Unknown if nobody has looked at that one.
-    fell_from: Option<Option<f64>>,
-}
-
 /// What is known of the end of what came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Tail {
-    /// `live` is right.
+    /// `recent` is right.
     #[default]
     Read,
-    /// Nobody has looked at the last samples, and `live` is out of date.
+    /// Nobody has looked at the last samples, and `recent` is out of date.
     Unread {
         /// None of them is a stale marker.
         all_live: bool,
@@ -161,7 +155,7 @@ impl Stitch {
         self.followed.clear();
         self.parted = false;
         self.last_ms = None;
-        self.live = None;
+        self.recent = Recent::default();
         self.tail = Tail::Read;
     }
 
@@ -384,21 +378,17 @@ impl Stitch {
             replica.continues_at = None;
         }
         self.last_ms = Some(column.at_ms()[range.end - 1]);
-        let mut live = range.clone().rev().filter(|&index| !is_stale(column.level(index)));
-        let Some(index) = live.next() else {
+        let came_out = Recent::of(range.clone(), column);
+        if came_out.last().is_none() {
             if let Tail::Unread { all_live } = &mut self.tail {
                 *all_live = false;
             }
             return Run { source, range, continues, lift: 0.0 };
+        }
+        self.recent = match self.tail {
+            Tail::Read => came_out.after(self.recent),
+            Tail::Unread { .. } => came_out,
         };
-        let (level, histogram) = (column.level(index), column.is_histogram(index));
-        let fall = |(before, kind): (f64, bool)| (kind == histogram && level < before).then_some(before);
-        let fell_from = match (live.next(), self.tail) {
-            (Some(before), _) => Some(fall((column.level(before), column.is_histogram(before)))),
-            (None, Tail::Read) => Some(self.live.and_then(|live| fall((live.level, live.histogram)))),
-            (None, Tail::Unread { .. }) => None,
-        };
-        self.live = Some(Live { at_ms: column.at_ms()[index], level, histogram, fell_from });
         self.tail = Tail::Read;
         Run { source, range, continues, lift: 0.0 }
     }
@@ -417,7 +407,7 @@ impl Stitch {
 
     pub(crate) fn last_is_live(&self) -> bool {
         match self.tail {
-            Tail::Read => self.live.is_some_and(|live| Some(live.at_ms) == self.last_ms),
+            Tail::Read => self.recent.last().is_some_and(|live| Some(live.at_ms) == self.last_ms),
             Tail::Unread { all_live } => all_live,
         }
     }

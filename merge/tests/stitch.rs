@@ -7,7 +7,7 @@ mod common;
 use std::collections::HashSet;
 
 use common::drive::{Pick, picks, picks_in_pieces, samples};
-use common::{ALL, Faults, NONE, Random, Replica, Scraper, Truth, World, twin, worlds};
+use common::{ALL, Faults, NONE, Outage, Random, Replica, Scraper, Truth, World, twin, worlds};
 use promha_merge::{Hints, Stitch, resolve};
 use proptest::prelude::*;
 
@@ -156,35 +156,13 @@ proptest! {
     #[test]
     fn a_counter_steps_back_only_where_it_really_did(mut world in worlds(ALL)) {
         world.make_counter();
-        let live = live(&world, &stitch(&world));
-        let mut steps_back = 0;
-        for pair in live.windows(2).filter(|pair| pair[1].value < pair[0].value) {
-            steps_back += 1;
-            prop_assert!(
-                world.truth.resets_between(pair[0].true_ms, pair[1].true_ms) > 0,
-                "from {} to {} at {}", pair[0].value, pair[1].value, pair[1].at_ms
-            );
-        }
-        prop_assert!(steps_back <= world.truth.resets_ms.len());
+        steps_back_only_where_it_did(&world)?;
     }
 
     /// Law 6: where a marker comes out, nobody has live samples around it.
     #[test]
     fn a_marker_comes_out_only_where_nobody_lives_on(world in worlds(ALL)) {
-        for pick in stitch(&world) {
-            let replica = &world.replicas[pick.source];
-            if replica.is_live(pick.index) || world.replicas.len() == 1 {
-                continue;
-            }
-            let at_ms = replica.at_ms[pick.index];
-            for other in &world.replicas {
-                let next = other.at_ms.partition_point(|&time_ms| time_ms <= at_ms);
-                let lives = next > 0 && next < other.at_ms.len()
-                    && other.is_live(next - 1) && other.is_live(next)
-                    && (other.at_ms[next] - other.at_ms[next - 1]) * 100 <= other.interval_ms.0 * 128;
-                prop_assert!(!lives, "a marker at {at_ms}");
-            }
-        }
+        markers_only_where_nobody_lives_on(&world)?;
     }
 
     /// Law 6, the other way round: when all replicas end with a marker, so does the output.
@@ -279,6 +257,83 @@ fn a_copy_that_is_taken_up_again_at_once_continues() {
     assert_eq!(continues, [(0, false), (0, true), (0, true), (0, true), (0, true)]);
 }
 
+/// Found among hundreds of thousands: scrapes that are early or late by a quarter of an interval, and clocks that are far apart.
+#[test]
+fn the_hardest_worlds_keep_the_laws() {
+    let scraper = |interval_ms, (phase_ms, skew_ms, jitter_ms, seed), life_ms| Scraper {
+        interval_ms,
+        phase_ms,
+        skew_ms,
+        jitter_ms,
+        seed,
+        life_ms,
+        outages: Vec::new(),
+        restart_ms: None,
+        change_ms: None,
+        ends_stale: false,
+    };
+    let gauge = || Truth { counter: false, growth_ms: 5, resets_ms: Vec::new() };
+    let outage = |from_ms, to_ms, marker| vec![Outage { from_ms, to_ms, marker }];
+
+    let (all_ms, change_ms) = ((0, 5_580_000), Some((2_951_820, 120_000)));
+    let early_and_late = World::new(
+        gauge(),
+        vec![
+            Scraper {
+                change_ms,
+                ..scraper(240_000, (38_640, 16_860, 29_760, 2_712_021_828_025_351_499), all_ms)
+            },
+            Scraper { change_ms, ..scraper(120_000, (42_480, 0, 9_960, 2_816_455_108_675_040_972), all_ms) },
+        ],
+    );
+    let hint = Some(early_and_late.shortest_ms());
+    is_left_only_in_a_hole(
+        &early_and_late,
+        &picks(&mut machine(&early_and_late, hint), &early_and_late.replicas),
+    )
+    .unwrap();
+
+    let all_ms = (0, 1_305_000);
+    let changed = World::new(
+        gauge(),
+        vec![
+            Scraper { outages: outage(600_300, 630_300, false), ..scraper(30_000, (0, 0, 0, 0), all_ms) },
+            Scraper {
+                restart_ms: Some((386_280, 46_980)),
+                change_ms: Some((396_720, 30_000)),
+                ..scraper(60_000, (26_040, 0, 7_500, 9_882_206_133_121_041_142), all_ms)
+            },
+        ],
+    );
+    is_left_only_in_a_hole(&changed, &stitch(&changed)).unwrap();
+
+    let resets = Truth { counter: true, growth_ms: 1, resets_ms: vec![7_740, 6_360] };
+    steps_back_only_where_it_did(&World::new(
+        resets,
+        vec![
+            scraper(1_000, (592, 417, 52, 344_116_948_160_879_911), (2_070, 8_670)),
+            Scraper {
+                outages: outage(8_910, 9_910, true),
+                ..scraper(1_000, (235, -256, 63, 2_547_113_152_185_031_781), (660, 9_900))
+            },
+        ],
+    ))
+    .unwrap();
+
+    let all_ms = (0, 3_360_000);
+    markers_only_where_nobody_lives_on(&World::new(
+        gauge(),
+        vec![
+            Scraper {
+                change_ms: Some((120_960, 120_000)),
+                ..scraper(240_000, (0, 0, 26_880, 7_092_255_673_801_836_363), all_ms)
+            },
+            Scraper { outages: outage(2_160_480, 2_220_480, true), ..scraper(60_000, (0, 0, 0, 0), all_ms) },
+        ],
+    ))
+    .unwrap();
+}
+
 fn is_left_only_in_a_hole(world: &World, merged: &[Pick]) -> Result<(), TestCaseError> {
     let live = live(world, merged);
     for pair in live.windows(2) {
@@ -307,6 +362,43 @@ fn is_left_only_in_a_hole(world: &World, merged: &[Pick]) -> Result<(), TestCase
             "left for {new} at {} although it goes on after {step_ms} ms",
             from.at_ms
         );
+    }
+    Ok(())
+}
+
+fn steps_back_only_where_it_did(world: &World) -> Result<(), TestCaseError> {
+    let live = live(world, &stitch(world));
+    let mut steps_back = 0;
+    for pair in live.windows(2).filter(|pair| pair[1].value < pair[0].value) {
+        steps_back += 1;
+        prop_assert!(
+            world.truth.resets_between(pair[0].true_ms, pair[1].true_ms) > 0,
+            "from {} to {} at {}",
+            pair[0].value,
+            pair[1].value,
+            pair[1].at_ms
+        );
+    }
+    prop_assert!(steps_back <= world.truth.resets_ms.len());
+    Ok(())
+}
+
+fn markers_only_where_nobody_lives_on(world: &World) -> Result<(), TestCaseError> {
+    for pick in stitch(world) {
+        let replica = &world.replicas[pick.source];
+        if replica.is_live(pick.index) || world.replicas.len() == 1 {
+            continue;
+        }
+        let at_ms = replica.at_ms[pick.index];
+        for other in &world.replicas {
+            let next = other.at_ms.partition_point(|&time_ms| time_ms <= at_ms);
+            let lives = next > 0
+                && next < other.at_ms.len()
+                && other.is_live(next - 1)
+                && other.is_live(next)
+                && (other.at_ms[next] - other.at_ms[next - 1]) * 100 <= other.interval_ms.0 * 128;
+            prop_assert!(!lives, "a marker at {at_ms}");
+        }
     }
     Ok(())
 }

@@ -155,7 +155,8 @@ impl<B: PartialEq> Planner<B> {
         self.sources.iter().enumerate().filter(|&(source, _)| has_more(source)).all(|(source, state)| {
             let tick = state.tick.filter(|&tick| is_near(tick, pace));
             // So few samples do not shorten what is thought to be the interval, nor lengthen it.
-            let is_regular = self.stitch.replicas[source].pace == Some(pace)
+            let own = self.stitch.replicas[source].pace;
+            let is_regular = own.is_some_and(|own| own.interval_ms() == pace.interval_ms())
                 && state.queue().all(|next| tick.is_some_and(|tick| tick.is_no_denser(next)));
             let end_ms = state.queue().last().map(|chunk| chunk.max_ms);
             !self.has_unread(source)

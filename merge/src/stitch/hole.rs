@@ -68,7 +68,7 @@ impl Stitch {
         let pace = self.learn(inside, columns)?;
         match offer {
             Offer::Live(at_ms) => {
-                if self.live.is_some_and(|live| live.at_ms.abs_diff(at_ms) < pace.gap_ms()) {
+                if self.recent.last().is_some_and(|live| live.at_ms.abs_diff(at_ms) < pace.gap_ms()) {
                     return Ok(Verdict::Take);
                 }
             }
@@ -78,7 +78,8 @@ impl Stitch {
                 }
             }
             Offer::End => {
-                let late_ms = self.live.map(|live| live.at_ms.saturating_add_unsigned(pace.missed_ms()));
+                let late_ms =
+                    self.recent.last().map(|live| live.at_ms.saturating_add_unsigned(pace.missed_ms()));
                 let due_ms = late_ms.filter(|_| !self.ended_with_marker(columns)).unwrap_or(i64::MIN);
                 if !anyone(self.others(), |other| self.goes_on_to(other, due_ms, columns))? {
                     return Ok(Verdict::Done);
@@ -136,7 +137,7 @@ impl Stitch {
         let column = columns(source);
         let times_ms = &column.at_ms()[..replica.window.len];
         let mut index = replica.window.at;
-        if let Some(live) = self.live {
+        if let Some(live) = self.recent.last() {
             let too_close_ms = live.at_ms.saturating_add_unsigned(pace.close_ms() - 1);
             index = after(times_ms, index, too_close_ms);
         }
@@ -169,7 +170,7 @@ impl Stitch {
         pace: Pace,
         column: S,
     ) -> Result<bool, Wait> {
-        let Some(live) = self.live.filter(|_| self.hints.counter) else { return Ok(false) };
+        let Some(live) = self.recent.last().filter(|_| self.hints.counter) else { return Ok(false) };
         let times_ms = column.at_ms();
         let is_soon = live.at_ms.abs_diff(times_ms[index]) < pace.gap_ms();
         if !is_soon || live.histogram != column.is_histogram(index) {
@@ -183,16 +184,21 @@ impl Stitch {
             falls.then_some(live.level - lower > upper - live.level)
         };
         let level = column.level(index);
-        let fell_from = self.fell_from(live)?;
         if level < live.level {
             let Some(before) = replica.before(source, index)? else { return Ok(true) };
             let is_here = times_ms[before].abs_diff(times_ms[index]) < pace.gap_ms();
-            if !is_here || fall(before, index) != Some(true) || fell_from.is_some() {
+            if !is_here || fall(before, index) != Some(true) {
+                return Ok(true);
+            }
+            // Clocks may be an interval apart: what happened after this may be the same drop.
+            let after_ms = times_ms[before].saturating_sub_unsigned(pace.interval_ms());
+            if self.known(self.recent.fell_after(after_ms))? {
                 return Ok(true);
             }
             // A sample further on it is at the output's level again: the output may be past the drop already.
             return Ok(replica.reaches(source, index + 1)? && column.level(index + 1) >= live.level);
         }
+        let fell_from = self.known(self.recent.fell_from())?;
         if fell_from.is_some_and(|upper| level - live.level > upper - level) {
             return Ok(true);
         }

@@ -8,15 +8,17 @@ pub(crate) const STEPS: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Pace {
     interval_ms: u64,
+    /// Steps did not agree on it: what later ones say may be better.
+    is_guess: bool,
 }
 
 impl Pace {
     /// What is assumed where nothing can be known, as when every replica has a single sample: a common
     /// scrape interval.
-    pub(crate) const FALLBACK: Self = Self { interval_ms: 15_000 };
+    pub(crate) const FALLBACK: Self = Self { interval_ms: 15_000, is_guess: true };
 
     pub(crate) fn new(interval_ms: u64) -> Self {
-        Self { interval_ms: interval_ms.clamp(1, u64::MAX / 2) }
+        Self { interval_ms: interval_ms.clamp(1, u64::MAX / 2), is_guess: false }
     }
 
     pub(crate) fn interval_ms(self) -> u64 {
@@ -53,8 +55,9 @@ impl Pace {
     ///
     /// A known interval stays as it is, to the millisecond, unless most of as many steps as are looked at are
     /// clearly shorter and the others do not make up for it, or all of them agree on a longer one: what is decided then
-    /// depends on where samples are missing, not on how they jitter. An unknown one is the average step; where steps do not agree,
-    /// those that are multiples of the median one lack samples.
+    /// depends on where samples are missing, not on how they jitter. An unknown one is the average step. Where steps do not
+    /// agree, it is a guess, which later ones may better: still the average if samples are but early or late, else those
+    /// steps that are multiples of the median one lack samples.
     pub(crate) fn learn(known: Option<Self>, times_ms: &[i64]) -> Option<Self> {
         let steps = Steps::of(times_ms);
         steps.settle(known).or_else(|| steps.guess())
@@ -106,10 +109,12 @@ impl Steps {
             && self.sorted[STEPS - 1] <= average.interval_ms + quarter_ms;
         match known {
             None => agree.then_some(average),
-            Some(known) if agree && !known.is_normal(average.interval_ms) => Some(average),
-            Some(known) if self.count == STEPS && self.median_ms() <= known.dense_ms() && !self.keep(known) => {
-                self.guess()
+            Some(known) if agree && (known.is_guess || !known.is_normal(average.interval_ms)) => {
+                Some(average)
             }
+            Some(known) if self.count < STEPS => Some(known),
+            Some(known) if self.median_ms() <= known.dense_ms() && !self.keep(known) => self.guess(),
+            Some(known) if known.is_guess && self.keep(average) => self.guess(),
             known => known,
         }
     }
@@ -137,13 +142,14 @@ impl Steps {
 
     fn guess(&self) -> Option<Pace> {
         if self.count == STEPS && self.keep(self.average()) {
-            return Some(self.average());
+            return Some(Pace { is_guess: true, ..self.average() });
         }
         let steps = self.sorted[..self.count].iter();
         let median_ms = self.median_ms();
         let ticks = steps.map(|&step_ms| (step_ms.saturating_add(median_ms / 2) / median_ms).max(1));
         let ticks = ticks.fold(0, u64::saturating_add);
-        (ticks > 0).then(|| Pace::new(self.total_ms.saturating_add(ticks / 2) / ticks))
+        let average = |ticks| Pace::new(self.total_ms.saturating_add(ticks / 2) / ticks);
+        (ticks > 0).then(|| Pace { is_guess: true, ..average(ticks) })
     }
 }
 

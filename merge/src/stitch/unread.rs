@@ -1,9 +1,10 @@
 //! Samples that come out without anybody looking at them: what must be known of them afterwards, and how it is
 //! made up for when it turns out to matter.
 
+use super::recent::{Recent, Unknown};
 use super::replica::Wait;
-use super::{Live, Stitch, Tail};
-use crate::samples::{Samples, is_stale};
+use super::{Stitch, Tail};
+use crate::samples::Samples;
 
 impl Stitch {
     /// All samples up to `last_ms` that follow what is known of these replicas come out, the same of each of
@@ -46,32 +47,22 @@ impl Stitch {
         replica.hidden = hidden;
     }
 
-    /// Sees to it that `live` is right.
+    /// Sees to it that `recent` is right.
     pub(super) fn read_tail<S: Samples>(&mut self, columns: &impl Fn(usize) -> S) -> Result<(), Wait> {
         let (Tail::Unread { all_live }, Some(last_ms)) = (self.tail, self.last_ms) else { return Ok(()) };
-        self.live = if all_live && !self.hints.counter {
+        self.recent = if all_live && !self.hints.counter {
             // The level is of no interest then.
-            Some(Live { at_ms: last_ms, level: f64::NAN, histogram: false, fell_from: Some(None) })
+            Recent::at(last_ms)
         } else {
             let source = self.followed[0];
             let replica = &self.replicas[source];
-            let column = columns(source);
-            let mut live = (0..replica.window.at).rev().filter(|&index| !is_stale(column.level(index)));
-            let Some(index) = live.next() else {
-                if replica.hidden {
-                    return Err(Wait::Tail(source));
-                }
-                self.tail = Tail::Read;
-                return Ok(());
-            };
-            let (level, histogram) = (column.level(index), column.is_histogram(index));
-            let before = live.next();
-            let fall = before.map(|before| {
-                let falls = column.is_histogram(before) == histogram && level < column.level(before);
-                falls.then_some(column.level(before))
-            });
-            let fell_from = if replica.hidden { fall } else { fall.or(Some(None)) };
-            Some(Live { at_ms: column.at_ms()[index], level, histogram, fell_from })
+            let recent = Recent::of(0..replica.window.at, columns(source));
+            match recent.last() {
+                None if replica.hidden => return Err(Wait::Tail(source)),
+                None => self.recent,
+                Some(_) if replica.hidden => recent,
+                Some(_) => recent.after(Recent::default()),
+            }
         };
         self.tail = Tail::Read;
         Ok(())
@@ -87,8 +78,8 @@ impl Stitch {
         }
     }
 
-    /// What a live sample fell from, if it did.
-    pub(super) fn fell_from(&self, live: Live) -> Result<Option<f64>, Wait> {
-        live.fell_from.ok_or(Wait::Tail(self.followed[0]))
+    /// What is known of the samples that came out, or a reason to look at them again.
+    pub(super) fn known<T>(&self, known: Result<T, Unknown>) -> Result<T, Wait> {
+        known.map_err(|Unknown| Wait::Tail(self.followed[0]))
     }
 }

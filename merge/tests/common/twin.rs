@@ -6,11 +6,18 @@ use super::drive::Pick;
 
 const STEPS: usize = 8;
 
+/// An interval, and whether it is but a guess.
+#[derive(Clone, Copy)]
+struct Pace {
+    ms: u64,
+    is_guess: bool,
+}
+
 struct Twin<'r> {
     replicas: &'r [Replica],
     counter: bool,
     next: Vec<usize>,
-    pace: Vec<Option<u64>>,
+    pace: Vec<Option<Pace>>,
     followed: Vec<usize>,
     /// Those that were followed when the last sample came out.
     gave_last: Vec<usize>,
@@ -25,7 +32,7 @@ pub fn stitch(replicas: &[Replica], interval_ms: Option<i64>, counter: bool) -> 
         replicas,
         counter,
         next: vec![0; replicas.len()],
-        pace: vec![interval_ms.map(|ms| ms as u64); replicas.len()],
+        pace: vec![interval_ms.map(|ms| Pace { ms: ms as u64, is_guess: false }); replicas.len()],
         followed: Vec::new(),
         gave_last: Vec::new(),
         out: Vec::new(),
@@ -93,13 +100,13 @@ impl Twin<'_> {
     }
 
     fn is_plain(&self, at_ms: i64, inside: &[usize]) -> bool {
-        let pace = self.followed.iter().filter_map(|&source| self.pace[source]).min();
+        let pace = self.followed.iter().filter_map(|&source| self.pace[source]).map(|pace| pace.ms).min();
         let (Some(pace), Some(live)) = (pace, self.live.last()) else { return false };
         let is_denser = |&other: &usize| {
             let times_ms = &self.replicas[other].at_ms[self.next[other]..];
             times_ms.len() > 1
                 && times_ms[1] < at_ms
-                && settle(self.pace[other], times_ms).is_some_and(|own| own as i64 <= dense(pace))
+                && settle(self.pace[other], times_ms).is_some_and(|own| own.ms as i64 <= dense(pace))
         };
         self.last_ms == Some(live.0) && is_normal(pace, at_ms - live.0) && !inside.iter().any(is_denser)
     }
@@ -177,7 +184,12 @@ impl Twin<'_> {
         if replica.values[i] < level {
             let is_here = i > 0 && replica.at_ms[i] - replica.at_ms[i - 1] < gap(pace);
             let is_past = replica.values.get(i + 1).is_some_and(|&next| next >= level);
-            return !(is_here && fell_from.is_none() && falls(i - 1, i) == Some(true)) || is_past;
+            let lately = self.live.windows(2).rev().take(3);
+            let mut falls_lately = lately.filter(|pair| pair[1].1 < pair[0].1).map(|pair| pair[1].0);
+            let is_same = |at_ms: i64| {
+                i.checked_sub(1).is_some_and(|before| replica.at_ms[before] - (pace as i64) < at_ms)
+            };
+            return !(is_here && !falls_lately.any(is_same) && falls(i - 1, i) == Some(true)) || is_past;
         }
         if fell_from.is_some_and(|upper| replica.values[i] - level > upper - replica.values[i]) {
             return true;
@@ -194,7 +206,7 @@ impl Twin<'_> {
             && replica.is_live(next)
             && self
                 .learned_at(source, next - 1)
-                .is_some_and(|pace| replica.at_ms[next] - replica.at_ms[next - 1] < gap(pace))
+                .is_some_and(|pace| replica.at_ms[next] - replica.at_ms[next - 1] < gap(pace.ms))
     }
 
     /// The shortest interval of those concerned.
@@ -203,10 +215,15 @@ impl Twin<'_> {
         for &source in &concerned {
             self.pace[source] = self.learned_at(source, self.next[source]);
         }
-        concerned.into_iter().filter_map(|source| self.pace[source]).min().unwrap_or(15_000)
+        concerned
+            .into_iter()
+            .filter_map(|source| self.pace[source])
+            .map(|pace| pace.ms)
+            .min()
+            .unwrap_or(15_000)
     }
 
-    fn learned_at(&self, source: usize, index: usize) -> Option<u64> {
+    fn learned_at(&self, source: usize, index: usize) -> Option<Pace> {
         let all_ms = &self.replicas[source].at_ms;
         let times_ms = &all_ms[index.min(all_ms.len().saturating_sub(STEPS + 1))..];
         match self.pace[source] {
@@ -262,18 +279,18 @@ fn steps_of(times_ms: &[i64]) -> Vec<u64> {
     steps
 }
 
-fn settle(known: Option<u64>, times_ms: &[i64]) -> Option<u64> {
+fn settle(known: Option<Pace>, times_ms: &[i64]) -> Option<Pace> {
     let steps = steps_of(times_ms);
     let average = (steps.iter().sum::<u64>() + 4) / 8;
     let agree = steps.len() == STEPS && steps.iter().all(|&step| step.abs_diff(average) <= average / 4);
-    match known {
-        None => agree.then_some(average),
-        Some(known) if agree && !is_normal(known, average as i64) => Some(average),
-        Some(known) if steps.len() == STEPS && steps[3] as i64 <= dense(known) && !keep(known, times_ms) => {
-            guess(times_ms)
-        }
-        known => known,
+    let agreed = Pace { ms: average, is_guess: false };
+    let Some(known) = known else { return agree.then_some(agreed) };
+    if agree && (known.is_guess || !is_normal(known.ms, average as i64)) {
+        return Some(agreed);
     }
+    let is_shorter = steps.len() == STEPS && steps[3] as i64 <= dense(known.ms) && !keep(known.ms, times_ms);
+    let is_late = steps.len() == STEPS && known.is_guess && keep(average, times_ms);
+    if is_shorter || is_late { guess(times_ms) } else { Some(known) }
 }
 
 /// Whether every sample is where it should be, give or take a quarter of the interval.
@@ -283,13 +300,14 @@ fn keep(pace: u64, times_ms: &[i64]) -> bool {
     2 * (late_ms.iter().max().unwrap() - late_ms.iter().min().unwrap()) <= pace as i64
 }
 
-fn guess(times_ms: &[i64]) -> Option<u64> {
+fn guess(times_ms: &[i64]) -> Option<Pace> {
     let steps = steps_of(times_ms);
-    let average = (steps.iter().sum::<u64>() + 4) / 8;
+    let total = steps.iter().sum::<u64>();
+    let average = (total + 4) / 8;
     if steps.len() == STEPS && keep(average, times_ms) {
-        return Some(average);
+        return Some(Pace { ms: average, is_guess: true });
     }
     let median = *steps.get(steps.len().saturating_sub(1) / 2)?;
     let ticks: u64 = steps.iter().map(|&step| ((step + median / 2) / median).max(1)).sum();
-    Some((steps.iter().sum::<u64>() + ticks / 2) / ticks)
+    Some(Pace { ms: (total + ticks / 2) / ticks, is_guess: true })
 }
