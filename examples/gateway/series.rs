@@ -36,21 +36,16 @@ pub struct Part {
 impl Part {
     /// Copies a frame's chunks into one buffer of their own, so that the frame reader can go on.
     pub fn copy(labels: Labels, series: &ChunkedSeriesView<'_>) -> Self {
-        let size_bytes = series.chunks().map(|chunk| chunk.data.len()).sum();
-        let mut data = Vec::with_capacity(size_bytes);
-        for chunk in series.chunks() {
-            data.extend_from_slice(chunk.data);
-        }
+        // Cut once: the view cuts them anew each time it is asked.
+        let views: Vec<_> = series.chunks().collect();
+        let mut data = Vec::with_capacity(views.iter().map(|chunk| chunk.data.len()).sum());
+        views.iter().for_each(|chunk| data.extend_from_slice(chunk.data));
         let mut rest = Bytes::from(data);
-        let chunks = series
-            .chunks()
-            .map(|chunk| Chunk {
-                min_ms: chunk.min_ms,
-                max_ms: chunk.max_ms,
-                encoding: chunk.encoding,
-                data: rest.split_to(chunk.data.len()),
-            })
-            .collect();
+        let chunk = |view: ChunkView<'_>| {
+            let ChunkView { min_ms, max_ms, encoding, data } = view;
+            Chunk { min_ms, max_ms, encoding, data: rest.split_to(data.len()) }
+        };
+        let chunks = views.into_iter().map(chunk).collect();
         Self { labels, chunks }
     }
 }
