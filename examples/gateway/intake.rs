@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::thread;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::stream::{self, Stream, StreamExt};
 use reqwest::header::HeaderMap;
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -45,7 +45,7 @@ pub struct Received<S> {
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body.
-    pub pieces: S,
+    pub body: S,
 }
 
 /// Why there is no (further) answer.
@@ -64,7 +64,7 @@ pub enum ReceiveError {
 }
 
 enum Batch {
-    Pieces(Vec<Bytes>),
+    Bytes(Bytes),
     Broken(reqwest::Error),
     /// Nothing is missing.
     End,
@@ -106,19 +106,20 @@ impl Receiver {
         let handle = self.thread.get_or_try_init(async || start()).await?;
         let (begun, head) = oneshot::channel();
         let (batches, received) = mpsc::channel(1);
+        let (spare, spares) = mpsc::channel(1);
         let task = Task(handle.spawn(async move {
             match request.send().await {
                 Err(error) => drop(begun.send(Err(error))),
                 Ok(response) => {
                     let head = (response.status(), response.headers().clone());
                     if begun.send(Ok(head)).is_ok() {
-                        hand_on(response, batches).await;
+                        hand_on(response, batches, spares).await;
                     }
                 }
             }
         }));
         let (status, headers) = head.await.map_err(|_| ReceiveError::Lost)??;
-        Ok(Received { status, headers, pieces: pieces(received, task) })
+        Ok(Received { status, headers, body: body(received, spare, task) })
     }
 }
 
@@ -131,21 +132,19 @@ fn start() -> io::Result<Handle> {
     Ok(handle)
 }
 
-async fn hand_on(response: Response, batches: mpsc::Sender<Batch>) {
+async fn hand_on(response: Response, batches: mpsc::Sender<Batch>, mut spare: mpsc::Receiver<BytesMut>) {
     let mut body = response.bytes_stream();
     loop {
-        let (mut pieces, mut bytes) = (Vec::new(), 0);
+        // Copied, so that the connection reads into the same memory again, which is in the processor's cache.
+        let mut batch = spare.try_recv().unwrap_or_default();
         let mut next = body.next().await;
         let end = loop {
             match next {
-                Some(Ok(piece)) => {
-                    bytes += piece.len();
-                    pieces.push(piece);
-                }
+                Some(Ok(piece)) => batch.extend_from_slice(&piece),
                 Some(Err(error)) => break Some(Batch::Broken(error)),
                 None => break Some(Batch::End),
             }
-            if bytes >= BATCH_BYTES {
+            if batch.len() >= BATCH_BYTES {
                 break None;
             }
             match next_at_hand(&mut body).await {
@@ -153,7 +152,7 @@ async fn hand_on(response: Response, batches: mpsc::Sender<Batch>) {
                 None => break None,
             }
         };
-        if !pieces.is_empty() && batches.send(Batch::Pieces(pieces)).await.is_err() {
+        if !batch.is_empty() && batches.send(Batch::Bytes(batch.freeze())).await.is_err() {
             return;
         }
         if let Some(end) = end {
@@ -178,23 +177,24 @@ async fn next_at_hand<S: Stream + Unpin>(body: &mut S) -> Option<Option<S::Item>
     .await
 }
 
-fn pieces(
+/// The batches as a body. The memory of each goes back to where it came from when the next one is asked for.
+fn body(
     batches: mpsc::Receiver<Batch>,
+    spare: mpsc::Sender<BytesMut>,
     task: Task,
 ) -> impl Stream<Item = Result<Bytes, ReceiveError>> + use<> {
-    let state = (batches, task, Vec::new().into_iter());
-    stream::unfold(state, async |(mut batches, task, mut pieces)| {
-        let item = loop {
-            if let Some(piece) = pieces.next() {
-                break Ok(piece);
-            }
-            match batches.recv().await {
-                Some(Batch::Pieces(batch)) => pieces = batch.into_iter(),
-                Some(Batch::Broken(error)) => break Err(error.into()),
-                Some(Batch::End) => return None,
-                None => break Err(ReceiveError::Lost),
-            }
+    let state = (batches, spare, task, Bytes::new());
+    stream::unfold(state, async |(mut batches, spare, task, last)| {
+        if let Ok(mut memory) = last.try_into_mut() {
+            memory.clear();
+            let _ = spare.try_send(memory);
+        }
+        let (item, last) = match batches.recv().await {
+            Some(Batch::Bytes(bytes)) => (Ok(bytes.clone()), bytes),
+            Some(Batch::Broken(error)) => (Err(error.into()), Bytes::new()),
+            Some(Batch::End) => return None,
+            None => (Err(ReceiveError::Lost), Bytes::new()),
         };
-        Some((item, (batches, task, pieces)))
+        Some((item, (batches, spare, task, last)))
     })
 }

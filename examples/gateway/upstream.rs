@@ -211,14 +211,14 @@ impl Upstream {
         let types = [ResponseType::StreamedXorChunks, ResponseType::Samples];
         let request = ask(client, url, query, &types).await?;
         let received = self.within("answer", receiver.send(request)).await?.map_err(receiving)?;
-        let Received { status, headers, pieces } = received;
-        let pieces = pieces.map(|piece| piece.map_err(receiving)).boxed();
+        let Received { status, headers, body } = received;
+        let body = body.map(|bytes| bytes.map_err(receiving)).boxed();
         if !status.is_success() {
-            let text = self.within("error text", error_text(pieces)).await.unwrap_or_default();
+            let text = self.within("error text", error_text(body)).await.unwrap_or_default();
             return Err(UpstreamError::Status { status: status.as_u16(), text });
         }
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        Ok((negotiate::answer_type(content_type)?, pieces))
+        Ok((negotiate::answer_type(content_type)?, body))
     }
 
     async fn within<T>(&self, what: &'static str, work: impl Future<Output = T>) -> Result<T, UpstreamError> {
