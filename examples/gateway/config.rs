@@ -21,9 +21,9 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::intake::Intake;
 use super::labels::Relabel;
 use super::metrics::Metrics;
+use super::threads;
 use super::topology::{Group, Topology};
 use super::upstream::{Origin, Upstream};
 use crate::common::duration::PromDuration;
@@ -81,13 +81,13 @@ with_http_client_config! {
     }
 }
 
-/// Reads the configuration file at `path`, and builds what it describes; answers arrive on the threads of `intake`.
+/// Reads the configuration file at `path`, and builds what it describes.
 ///
 /// # Errors
 /// [`ConfigError`], with file, line and what would be right. Nothing is kept of a file that is wrong anywhere.
-pub fn load(path: &Path, metrics: &Metrics, intake: &Intake) -> Result<Topology, ConfigError> {
+pub fn load(path: &Path, metrics: &Metrics) -> Result<Topology, ConfigError> {
     let file = path.display().to_string();
-    build(yaml::load(path)?, &file, path.parent(), metrics, intake)
+    build(yaml::load(path)?, &file, path.parent(), metrics)
 }
 
 /// Builds what a file describes; `directory` is what the relative paths in it are relative to.
@@ -96,7 +96,6 @@ fn build(
     file: &str,
     directory: Option<&Path>,
     metrics: &Metrics,
-    intake: &Intake,
 ) -> Result<Topology, ConfigError> {
     if config.groups.value.is_empty() {
         return Err(ConfigError::spanned(
@@ -109,7 +108,7 @@ fn build(
     let mut groups = Vec::new();
     for group in config.groups.value {
         names.take(&group.name)?;
-        groups.push(build_group(group, file, directory, metrics, intake)?);
+        groups.push(build_group(group, file, directory, metrics)?);
     }
     Ok(Topology { partial_response: config.partial_response, groups })
 }
@@ -119,7 +118,6 @@ fn build_group(
     file: &str,
     directory: Option<&Path>,
     metrics: &Metrics,
-    intake: &Intake,
 ) -> Result<Group, ConfigError> {
     if group.upstreams.value.is_empty() {
         let message = format!("group {:?} has no upstreams: expected at least one", group.name.value);
@@ -143,14 +141,7 @@ fn build_group(
     let mut upstreams = Vec::new();
     for upstream in group.upstreams.value {
         names.take(&upstream.name)?;
-        upstreams.push(Arc::new(build_upstream(
-            upstream,
-            &group.name.value,
-            file,
-            directory,
-            metrics,
-            intake,
-        )?));
+        upstreams.push(Arc::new(build_upstream(upstream, &group.name.value, file, directory, metrics)?));
     }
     let replica_labels = group.replica_labels.into_iter().map(|label| label.value).collect();
     let external_labels = group.external_labels.into_iter().map(|(name, value)| (name, value.value));
@@ -163,7 +154,6 @@ fn build_upstream(
     file: &str,
     directory: Option<&Path>,
     metrics: &Metrics,
-    intake: &Intake,
 ) -> Result<Upstream, ConfigError> {
     let url = Url::parse(&upstream.url.value).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let Some(url) = url else {
@@ -184,9 +174,9 @@ fn build_upstream(
     if let Some(directory) = directory {
         http_client.resolve_paths(directory);
     }
-    let client = http_client.client(file)?;
+    let clients = (0..threads::count()).map(|_| http_client.client(file)).collect::<Result<_, _>>()?;
     Ok(Upstream {
-        origin: Origin::Http { url, client, receiver: intake.receiver() },
+        origin: Origin::Http { url, clients },
         timeout,
         sort: upstream.sort,
         max_held_bytes: upstream.max_held_bytes.map_or(512 << 20, |bytes| bytes.value),
@@ -231,7 +221,7 @@ mod tests {
     fn topology(text: &str) -> Result<Topology, String> {
         let metrics = Metrics::register(&mut Registry::default());
         let config = yaml::parse(text, "gateway.yml").map_err(|error| error.to_string())?;
-        build(config, "gateway.yml", None, &metrics, &Intake::default()).map_err(|error| error.to_string())
+        build(config, "gateway.yml", None, &metrics).map_err(|error| error.to_string())
     }
 
     const GOOD: &str = r#"

@@ -1,6 +1,6 @@
 //! One query against all groups: asked of every upstream at once, merged as the answers arrive.
 //!
-//! Nothing is read ahead of what the merge needs next but a few batches of what has arrived. An upstream that is not needed fills its socket
+//! Nothing is read ahead of what the merge needs next. An upstream that is not needed fills its socket
 //! and waits, and so does everything when the client does: memory is about 1 MiB for each upstream, whatever the length of the answer.
 
 use futures::future::join_all;
@@ -61,12 +61,18 @@ struct GroupState {
 }
 
 impl Fanout {
-    /// Asks every upstream that can have something, and waits for the beginning of every answer.
+    /// Asks every upstream that can have something, and waits for the beginning of every answer. This is done on the read thread
+    /// with the index `thread`.
     ///
     /// # Errors
     /// [`ReadError::Groups`] if a whole group fails and may not be left out, or no group is left;
     /// [`ReadError::Matcher`] if a matcher is invalid.
-    pub async fn begin(topology: &Topology, query: &Query, metrics: &Metrics) -> Result<Self, ReadError> {
+    pub async fn begin(
+        topology: &Topology,
+        query: &Query,
+        metrics: &Metrics,
+        thread: usize,
+    ) -> Result<Self, ReadError> {
         let mut fanout = Self {
             sources: Vec::new(),
             groups: Vec::new(),
@@ -83,7 +89,7 @@ impl Fanout {
             fanout.groups.push(GroupState { name, running, failures: Vec::new(), settled: 0 });
             for upstream in &group.upstreams {
                 let asked = asked.clone();
-                reads.push(async move { (index, upstream, upstream.read(&asked).await) });
+                reads.push(async move { (index, upstream, upstream.read(&asked, thread).await) });
             }
         }
         for (group, upstream, answer) in join_all(reads).await {

@@ -5,7 +5,6 @@
 //! | [`config`] | the configuration file, strictly |
 //! | [`topology`] | groups of upstreams, and what of a query each is asked |
 //! | [`upstream`] | one upstream's answer, as parts of series |
-//! | [`intake`] | the threads on which answers arrive |
 //! | [`labels`] | label sets, what relabelling does to them, and the order they leave in |
 //! | [`merged`] | all answers as one stream of series |
 //! | [`chunks`] | one series' chunks from several answers as one sequence |
@@ -13,6 +12,7 @@
 //! | [`samples`] | samples out of chunks, and chunks out of samples |
 //! | [`answer`] | the two shapes in which series leave |
 //! | [`read`] | `POST /api/v1/read` |
+//! | [`threads`] | the threads that reads run on |
 //! | [`embedded`] | what is read while nothing is configured |
 //! | [`page`] | the page at `/` |
 //! | [`client`] | `gateway read` |
@@ -25,7 +25,6 @@ pub mod column;
 pub mod config;
 pub mod embedded;
 pub mod error;
-pub mod intake;
 pub mod labels;
 pub mod merged;
 pub mod metrics;
@@ -35,6 +34,7 @@ pub mod read;
 pub mod sampled;
 pub mod samples;
 pub mod series;
+pub mod threads;
 pub mod topology;
 pub mod upstream;
 
@@ -49,6 +49,7 @@ use reqwest::Url;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use metrics::Metrics;
+use threads::{Seat, Threads};
 use topology::Topology;
 
 /// What one read, and all of them together, may take.
@@ -83,6 +84,7 @@ pub struct Gateway {
     metrics: Metrics,
     limits: Limits,
     reads: Arc<Semaphore>,
+    threads: Threads,
     /// Whether it runs without a configuration, on samplers of its own.
     embedded: bool,
     /// The URL under which others reach it, if it was told.
@@ -95,6 +97,8 @@ pub struct Gateway {
 #[derive(Debug)]
 pub struct Admission {
     _permit: Option<OwnedSemaphorePermit>,
+    /// On the thread it runs on.
+    seat: Seat,
     in_flight: Gauge,
 }
 
@@ -105,11 +109,26 @@ impl Drop for Admission {
 }
 
 impl Gateway {
-    /// A gateway that reads from `topology`; `embedded` says that nobody has configured that.
-    pub fn new(topology: Topology, metrics: Metrics, limits: Limits, embedded: bool) -> Self {
+    /// A gateway that reads from `topology`, on `threads`; `embedded` says that nobody has configured that.
+    pub fn new(
+        topology: Topology,
+        metrics: Metrics,
+        limits: Limits,
+        threads: Threads,
+        embedded: bool,
+    ) -> Self {
         let reads = Arc::new(Semaphore::new(limits.concurrent_reads));
         let topology = RwLock::new(Arc::new(topology));
-        Self { topology, metrics, limits, reads, embedded, external_url: None, path_prefix: String::new() }
+        Self {
+            topology,
+            metrics,
+            limits,
+            reads,
+            threads,
+            embedded,
+            external_url: None,
+            path_prefix: String::new(),
+        }
     }
 
     /// The same gateway, which others reach under `external_url`, and its neighbours below `path_prefix`.
@@ -132,7 +151,8 @@ impl Gateway {
         // Nobody closes the semaphore; if it were closed, reads would simply not be limited.
         let permit = Arc::clone(&self.reads).acquire_owned().await.ok();
         self.metrics.reads_in_flight.inc();
-        Admission { _permit: permit, in_flight: self.metrics.reads_in_flight.clone() }
+        let in_flight = self.metrics.reads_in_flight.clone();
+        Admission { _permit: permit, seat: self.threads.seat(), in_flight }
     }
 }
 

@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use super::client::{self, ClientError, ReadArgs};
-use super::intake::Intake;
+use super::threads::Threads;
 use super::topology::Topology;
 use super::{Gateway, Limits, app, config, embedded, metrics};
 use crate::common::duration::PromDuration;
@@ -99,18 +99,17 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     let mut registry = Metrics::new("gateway");
     let metrics = metrics::Metrics::register(registry.registry_mut());
     let registry = Arc::new(registry);
-    let (limits, intake) = (args.limits(), Intake::default());
     let topology = match &args.config_file {
-        Some(file) => config::load(file, &metrics, &intake)?,
+        Some(file) => config::load(file, &metrics)?,
         None => start_samplers(&server, &args.web, &metrics, Arc::clone(&registry)),
     };
-    let gateway = Gateway::new(topology, metrics.clone(), limits, args.config_file.is_none());
+    let gateway =
+        Gateway::new(topology, metrics.clone(), args.limits(), Threads::start()?, args.config_file.is_none());
     let gateway = Arc::new(gateway.reached_at(args.web.external_url.clone(), args.web.path_prefix()));
     let app = app(Arc::clone(&gateway));
     server.lifecycle().ready();
     let reload = move || {
-        let loaded =
-            args.config_file.as_deref().map(|file| config::load(file, &metrics, &intake)).transpose();
+        let loaded = args.config_file.as_deref().map(|file| config::load(file, &metrics)).transpose();
         let gateway = Arc::clone(&gateway);
         async move {
             if let Some(topology) = loaded? {
@@ -182,7 +181,7 @@ fn run_read(args: &ReadArgs) -> ExitCode {
 
 fn check_config(file: &Path) -> ExitCode {
     let metrics = metrics::Metrics::register(&mut Registry::default());
-    match config::load(file, &metrics, &Intake::default()) {
+    match config::load(file, &metrics) {
         Ok(topology) => {
             let upstreams: usize = topology.groups.iter().map(|group| group.upstreams.len()).sum();
             println!("{}: {} groups, {upstreams} upstreams", file.display(), topology.groups.len());

@@ -51,10 +51,14 @@ async fn answer(gateway: &Arc<Gateway>, headers: &HeaderMap, body: &[u8]) -> Res
     let admission = gateway.admit().await;
     let topology = gateway.topology();
     gateway.metrics.queries(response_type, queries.len());
-    match response_type {
-        ResponseType::StreamedXorChunks => streamed(gateway, topology, queries, admission).await,
-        ResponseType::Samples => sampled(gateway, &topology, &queries).await,
-    }
+    let (thread, gateway) = (Arc::clone(admission.seat.thread()), Arc::clone(gateway));
+    let work = async move {
+        match response_type {
+            ResponseType::StreamedXorChunks => streamed(&gateway, topology, queries, admission).await,
+            ResponseType::Samples => sampled(&gateway, &topology, &queries, admission).await,
+        }
+    };
+    thread.run(work).await
 }
 
 /// The queries of a request, and what they are answered with. Refuses what no upstream could answer.
@@ -89,9 +93,10 @@ async fn streamed(
     queries: Vec<Query>,
     admission: Admission,
 ) -> Result<Response, ReadError> {
+    let thread = admission.seat.thread().index();
     let mut queries = queries.into_iter();
     let first = match queries.next() {
-        Some(query) => Some(Fanout::begin(&topology, &query, &gateway.metrics).await?),
+        Some(query) => Some(Fanout::begin(&topology, &query, &gateway.metrics, thread).await?),
         None => None,
     };
     let headers = answer_headers(ResponseType::StreamedXorChunks, first.as_slice());
@@ -105,7 +110,7 @@ async fn streamed(
             sink.query_index += 1;
             fanout = match queries.next() {
                 // The headers have gone out: a group that is lost from here on cannot be named in them.
-                Some(query) => Some(Fanout::begin(&topology.strict(), &query, &metrics).await?),
+                Some(query) => Some(Fanout::begin(&topology.strict(), &query, &metrics, thread).await?),
                 None => None,
             };
         }
@@ -125,11 +130,17 @@ async fn streamed(
     Ok((headers, body).into_response())
 }
 
-async fn sampled(gateway: &Gateway, topology: &Topology, queries: &[Query]) -> Result<Response, ReadError> {
+async fn sampled(
+    gateway: &Gateway,
+    topology: &Topology,
+    queries: &[Query],
+    admission: Admission,
+) -> Result<Response, ReadError> {
+    let thread = admission.seat.thread().index();
     let mut sink = Sampled::new(gateway.limits.samples);
     let mut fanouts = Vec::with_capacity(queries.len());
     for query in queries {
-        let mut fanout = Fanout::begin(topology, query, &gateway.metrics).await?;
+        let mut fanout = Fanout::begin(topology, query, &gateway.metrics, thread).await?;
         sink.begin(query.start_ms, query.end_ms);
         fanout.merge_into(&mut sink).await?;
         fanouts.push(fanout);

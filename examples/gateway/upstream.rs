@@ -16,7 +16,6 @@ use reqwest::header::CONTENT_TYPE;
 
 use super::chunks::ChunkError;
 use super::embedded::Sampler;
-use super::intake::{ReceiveError, Received, Receiver};
 use super::labels::{Relabel, Restore};
 use super::metrics::UpstreamMetrics;
 use super::sampled;
@@ -36,10 +35,8 @@ pub enum Origin {
     Http {
         /// The endpoint.
         url: Url,
-        /// Authentication, headers, TLS.
-        client: HttpClient,
-        /// Where its answers arrive.
-        receiver: Receiver,
+        /// Authentication, headers, TLS; one for each read thread, as a connection stays on the one it was made on.
+        clients: Vec<HttpClient>,
     },
     /// The sampler inside this process, which speaks the same wire.
     Embedded(Arc<Sampler>),
@@ -160,18 +157,23 @@ pub struct GroupQuery {
 }
 
 impl Upstream {
-    /// Asks, and returns once the answer has begun.
+    /// Asks, on the read thread with the index `thread`, and returns once the answer has begun.
     ///
     /// # Errors
     /// [`UpstreamError`] if there is no answer, or (sampled and sorted answers) if it is not whole.
-    pub async fn read(self: &Arc<Self>, asked: &GroupQuery) -> Result<Answer, UpstreamError> {
+    pub async fn read(self: &Arc<Self>, asked: &GroupQuery, thread: usize) -> Result<Answer, UpstreamError> {
         let started = Instant::now();
-        self.begin(asked, started).await.inspect_err(|error| self.note(started, Some(error)))
+        self.begin(asked, thread, started).await.inspect_err(|error| self.note(started, Some(error)))
     }
 
-    async fn begin(self: &Arc<Self>, asked: &GroupQuery, started: Instant) -> Result<Answer, UpstreamError> {
+    async fn begin(
+        self: &Arc<Self>,
+        asked: &GroupQuery,
+        thread: usize,
+        started: Instant,
+    ) -> Result<Answer, UpstreamError> {
         let (answer_type, body) = match &self.origin {
-            Origin::Http { url, client, receiver } => self.post(url, client, receiver, &asked.query).await?,
+            Origin::Http { url, clients } => self.post(url, &clients[thread], &asked.query).await?,
             Origin::Embedded(sampler) => (ResponseType::StreamedXorChunks, sampler.read(&asked.query)),
         };
         let body = Body { stream: body, timeout: self.timeout, metrics: self.metrics.clone() };
@@ -205,14 +207,13 @@ impl Upstream {
         &self,
         url: &Url,
         client: &HttpClient,
-        receiver: &Receiver,
         query: &Query,
     ) -> Result<(ResponseType, BoxStream<'static, Result<Bytes, UpstreamError>>), UpstreamError> {
         let types = [ResponseType::StreamedXorChunks, ResponseType::Samples];
         let request = ask(client, url, query, &types).await?;
-        let received = self.within("answer", receiver.send(request)).await?.map_err(receiving)?;
-        let Received { status, headers, body } = received;
-        let body = body.map(|bytes| bytes.map_err(receiving)).boxed();
+        let response = self.within("answer", request.send()).await?.map_err(transport)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes_stream().map(|bytes| bytes.map_err(transport)).boxed();
         if !status.is_success() {
             let text = self.within("error text", error_text(body)).await.unwrap_or_default();
             return Err(UpstreamError::Status { status: status.as_u16(), text });
@@ -410,11 +411,8 @@ async fn apart<T: Send + 'static>(
     }
 }
 
-fn receiving(error: ReceiveError) -> UpstreamError {
-    UpstreamError::Transport(match error {
-        ReceiveError::Transport(error) => causes(&error),
-        other => other.to_string(),
-    })
+fn transport(error: reqwest::Error) -> UpstreamError {
+    UpstreamError::Transport(causes(&error))
 }
 
 async fn error_text(mut pieces: BoxStream<'static, Result<Bytes, UpstreamError>>) -> String {
