@@ -162,8 +162,10 @@ impl Fanout {
 
     /// Merges the series that stands at the head of `group`.
     async fn merge_series(&mut self, group: &[usize], sink: &mut impl Sink) -> Result<(), ReadError> {
-        let heads: Vec<_> = group.iter().filter_map(|&source| self.sources[source].head.take()).collect();
-        let Some(labels) = heads.first().map(|head| head.labels.clone()) else { return Ok(()) };
+        let mut heads: Vec<_> = group.iter().filter_map(|&source| self.sources[source].head.take()).collect();
+        let Some(labels) = heads.first_mut().map(|head| std::mem::take(&mut head.labels)) else {
+            return Ok(());
+        };
         let mut merge = std::mem::take(&mut self.chunk_merge);
         let before = merge.counts();
         merge.begin(heads.len(), is_counter(&labels));

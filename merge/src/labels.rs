@@ -95,7 +95,12 @@ impl Labels {
 
 impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Labels {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        let mut labels = Self::default();
+        /// What a name and a value have together, more or less.
+        const USUAL_BYTES: usize = 32;
+        let pairs = pairs.into_iter();
+        let count = pairs.size_hint().0;
+        let (text, ends) = (String::with_capacity(count * USUAL_BYTES), Vec::with_capacity(count * 2));
+        let mut labels = Self { text, ends };
         labels.assign(pairs);
         labels
     }

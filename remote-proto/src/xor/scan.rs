@@ -7,7 +7,7 @@ use crate::xor::{HEADER_BYTES, sample_count};
 
 /// The bits that are all set in NaNs and infinities, and in no number.
 const EXPONENT: u64 = 0x7ff << 52;
-/// A change that begins behind so many bits leaves sign and exponent as they are.
+/// A change behind so many bits leaves sign and exponent as they are.
 const EXPONENT_END: u32 = 12;
 
 /// What a sample looks like that can be stepped over: the prefixes of its two parts, and how long it is.
@@ -44,8 +44,8 @@ impl Form {
 
 /// Whether every value of `chunk` is surely a number, neither NaN nor infinite. Of a damaged chunk nothing is sure.
 ///
-/// Hardly a sample changes its exponent, which the window shows. The others are stepped over, and most of them look like the
-/// one before.
+/// Hardly a sample changes its exponent, as the window or the first bits in it show. The others are stepped over, and most of
+/// them look like the one before.
 pub(super) fn all_are_numbers(chunk: &[u8]) -> bool {
     look(chunk).unwrap_or(false)
 }
@@ -82,10 +82,10 @@ fn look(chunk: &[u8]) -> Option<bool> {
         numbers &= is_number(value_bits);
         form = if is_same {
             Form::new(word, time, (0, 1), 1)
-        } else if window.leading() >= EXPONENT_END {
-            Form::new(word, time, (0b10, 2), 2 + window.significant())
         } else {
-            Form::NONE
+            // The bits of the exponent that are in the window are not to change.
+            let zeros = EXPONENT_END.saturating_sub(window.leading()).min(window.significant());
+            Form::new(word, time, (0b10 << zeros, 2 + zeros), 2 + window.significant())
         };
     }
     reader.overrun().is_none().then_some(numbers)
