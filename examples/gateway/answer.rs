@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -18,8 +18,12 @@ use super::merged::Sink;
 use super::samples::Samples;
 use super::series::Chunk;
 
-/// Bytes that are collected before the client is given some.
-const PIECE_BYTES: usize = 256 << 10;
+/// Bytes that are collected before the client is given some, unless it has just been given some.
+const PIECE_BYTES: usize = 64 << 10;
+/// Bytes that are collected while they come so fast that the client would be woken for each piece.
+const FAST_PIECE_BYTES: usize = 256 << 10;
+/// What is given sooner than this after something else is fast.
+const FAST: Duration = Duration::from_millis(2);
 /// Pieces that wait for a slow client before the merge waits too.
 const PIECES: usize = 2;
 
@@ -30,6 +34,8 @@ pub struct Streamed {
     pub query_index: i64,
     writer: FrameWriter,
     out: Vec<u8>,
+    /// When the client was given something last.
+    given: Instant,
     pieces: mpsc::Sender<Piece>,
     /// How long a client may take nothing before it is given up.
     stall: Duration,
@@ -52,7 +58,8 @@ impl Streamed {
             None => Err(io::Error::other("the answer is incomplete")),
         });
         let writer = FrameWriter::default();
-        (Self { query_index: 0, writer, out: Vec::new(), pieces, stall }, Body::from_stream(body))
+        let given = Instant::now();
+        (Self { query_index: 0, writer, out: Vec::new(), given, pieces, stall }, Body::from_stream(body))
     }
 
     /// Resolves when the client has gone away.
@@ -76,7 +83,9 @@ impl Streamed {
         }
         let next = Vec::with_capacity(self.out.capacity());
         let piece = Piece::Bytes(Bytes::from(std::mem::replace(&mut self.out, next)));
-        self.send(piece).await
+        self.send(piece).await?;
+        self.given = Instant::now();
+        Ok(())
     }
 
     async fn send(&self, piece: Piece) -> Result<(), ReadError> {
@@ -92,7 +101,10 @@ impl Sink for Streamed {
     async fn write(&mut self, labels: &Labels, chunks: Vec<Chunk>) -> Result<(), ReadError> {
         let pairs: Vec<_> = labels.pairs().collect();
         self.writer.write(self.query_index, &pairs, chunks.iter().map(Chunk::view), &mut self.out);
-        if self.out.len() >= PIECE_BYTES { self.flush().await } else { Ok(()) }
+        let collected = self.out.len();
+        let is_due =
+            collected >= FAST_PIECE_BYTES || collected >= PIECE_BYTES && self.given.elapsed() >= FAST;
+        if is_due { self.flush().await } else { Ok(()) }
     }
 
     fn can_turn_partial(&self) -> bool {

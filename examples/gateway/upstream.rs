@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use futures::stream::BoxStream;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use promha_merge::labels::Labels;
 use promha_remote_proto::frame::{FrameLimits, FrameReader};
 use promha_remote_proto::negotiate::{self, NegotiateError};
