@@ -1,7 +1,7 @@
 //! One query against all groups: asked of every upstream at once, merged as the answers arrive.
 //!
 //! Nothing is read ahead of what the merge needs next. An upstream that is not needed fills its socket
-//! and waits, and so does everything when the client does: memory is about 1 MiB for each upstream, whatever the length of the answer.
+//! and waits, and so does everything when the client does: memory is at most some 500 KiB for each upstream, whatever the length of the answer.
 
 use futures::future::join_all;
 use promha_merge::labels::Labels;
